@@ -1,0 +1,200 @@
+"""What every installation shares. Only `config.environment` reads environment variables."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from config.environment import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+OPEN_WALLET_MODE = environment.open_wallet_mode
+SANDBOX = environment.sandbox
+PUBLIC_URL = environment.public_url.rstrip("/")
+SECRET_KEY = environment.secret_key
+ALLOWED_HOSTS = list(environment.allowed_hosts)
+DEBUG = False
+
+INSTALLED_APPS = [
+    "config",
+    "backoffice",
+    "payments",
+    "wallets",
+    "tokens",
+    "transactions",
+    "events",
+    "users",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "corsheaders",
+    "csp",
+    "django_prometheus",
+]
+
+MIDDLEWARE = [
+    "config.gateway.request_ids.RequestIdMiddleware",
+    "config.gateway.access_log.AccessLogMiddleware",
+    "config.gateway.errors.ProblemMiddleware",
+    "config.gateway.security_headers.SecurityHeadersMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "config.gateway.browser_pages.BrowserPagesMiddleware",
+]
+
+# The middleware that only pages for people need; a call of the API pays for none of it.
+BROWSER_MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+def database(url: str) -> dict[str, Any]:
+    """Read one database URL into Django's settings, with connections that stay open."""
+    return {
+        **environ.Env.db_url_config(url),
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": False,
+        "OPTIONS": {
+            "options": "-c statement_timeout=30000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=15000"
+            " -c client_connection_check_interval=2000 -c timezone=UTC",
+        },
+        "ATOMIC_REQUESTS": False,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+
+
+DATABASES = {
+    "default": database(environment.database_url),
+    "owner": database(environment.database_owner_url or environment.database_url),
+}
+DATABASE_ROUTERS = ["config.databases.OwnerMigrates"]
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["users.backends.StaffBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / ".data" / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.api.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["config.gateway.scopes.DeclaredScopes"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.gateway.rate_limits.RateLimits"],
+    "DEFAULT_PARSER_CLASSES": ["config.gateway.json_bodies.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.gateway.json_bodies.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.gateway.json_bodies.JSONAlways",
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.ContractSchema",
+    "EXCEPTION_HANDLER": "config.gateway.errors.problem_for_exception",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "DATETIME_FORMAT": "iso-8601",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+
+REDIS_URL = environment.redis_url
+CACHES: dict[str, dict[str, Any]] = (
+    {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": environment.redis_url,
+            "KEY_PREFIX": "ow",
+            "OPTIONS": {
+                "IGNORE_EXCEPTIONS": True,
+                "SOCKET_CONNECT_TIMEOUT": 0.5,
+                "SOCKET_TIMEOUT": 0.5,
+            },
+        }
+    }
+    if environment.redis_url
+    else {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+)
+
+CELERY_BROKER_URL = environment.redis_url or "memory://"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SOFT_TIME_LIMIT = 100
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "socket_connect_timeout": 1}
+CELERY_TIMEZONE = "UTC"
+
+JWT_SIGNING_KEYS = environment.jwt_signing_keys
+ENCRYPTION_KEYS = environment.encryption_keys
+ACCESS_TOKEN_LIFETIME_S = environment.access_token_lifetime_s
+REFRESH_TOKEN_LIFETIME_S = environment.refresh_token_lifetime_s
+REGISTRATION_OPEN = environment.registration_open
+RATE_LIMITS = {
+    "global": environment.rate_limit_global,
+    "user": environment.rate_limit_user,
+    "payment": environment.rate_limit_payment,
+    "service": environment.rate_limit_service,
+    "login": environment.rate_limit_login,
+}
+TRUSTED_PROXIES = environment.trusted_proxies
+DEFAULT_WALLET_LIMITS = {
+    "maximum_balance": environment.limit_maximum_balance,
+    "per_transaction": environment.limit_per_transaction,
+    "daily_outflow": environment.limit_daily_outflow,
+    "monthly_outflow": environment.limit_monthly_outflow,
+}
+TOKEN_VAULT = environment.token_vault
+PAYMENT_PROCESSOR = environment.payment_processor
+DEMO_PASSWORD = environment.demo_password
+
+CORS_ALLOWED_ORIGINS = list(environment.cors_origins)
+LOG_LEVEL = environment.log_level
+LOGGING_CONFIG = "config.logs.configure"
+LOGGING: dict[str, Any] = {}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+X_FRAME_OPTIONS = "DENY"

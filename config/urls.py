@@ -1,0 +1,9 @@
+"""Every path that is served."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("users.api.urls")),
+]

@@ -1,0 +1,33 @@
+"""What is known of the request or task under way, for the log lines, audit rows and events that it causes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """`address` is the client's, as seen behind the trusted proxies; `traceparent` is W3C's header."""
+
+    request_id: str = ""
+    traceparent: str = ""
+    address: str = ""
+
+
+_current: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())
+
+
+def current() -> RequestContext:
+    """Tell the context of the request or task under way; all fields are empty outside of one."""
+    return _current.get()
+
+
+@contextmanager
+def request_context(context: RequestContext) -> Iterator[None]:
+    """Make `context` the current one for the block."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)
