@@ -1,0 +1,164 @@
+"""What happened: the outbox, published events, the audit trail, webhooks and the log of API calls.
+
+Events, deliveries, audit entries and API calls are range-partitioned by month on their UUIDv7 id; the
+migrations make those tables, so their models are unmanaged where Django can't say it.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from uuid_utils.compat import uuid7
+
+
+class OutboxEntry(models.Model):
+    """One effect, written in the statement that had it; the relay turns it into events and deletes it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=64)
+    payload = models.JSONField()
+    request_id = models.CharField(max_length=128, blank=True, default="")
+    traceparent = models.CharField(max_length=64, blank=True, default="")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "events_outbox"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class EventPosition(models.Model):
+    """The last position that the relay gave: one row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    last = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="event_position_is_one_row", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return str(self.last)
+
+
+class Event(models.Model):
+    """A published event; `position` is gapless over all events, `wallet_seq` follows the wallet's lines."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    position = models.BigIntegerField()
+    type = models.CharField(max_length=64)
+    wallet_id = models.UUIDField(null=True)
+    wallet_seq = models.BigIntegerField(null=True)
+    user_id = models.UUIDField(null=True)
+    data = models.JSONField()
+    request_id = models.CharField(max_length=128)
+    traceparent = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class AuditEntry(models.Model):
+    """One change of state or one look at something private: who, what, when, from where, why."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    action = models.CharField(max_length=64)
+    object_type = models.CharField(max_length=32)
+    object_id = models.CharField(max_length=64)
+    from_state = models.CharField(max_length=32)
+    to_state = models.CharField(max_length=32)
+    reason = models.CharField(max_length=500)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    request_id = models.CharField(max_length=128)
+    address = models.CharField(max_length=64)
+
+    class Meta:
+        managed = False
+        db_table = "events_auditentry"
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_type} {self.object_id}"
+
+
+class ApiCall(models.Model):
+    """One call of the API as the timeline of a customer shows it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField()
+    principal = models.CharField(max_length=80)
+    method = models.CharField(max_length=8)
+    path = models.CharField(max_length=500)
+    status = models.SmallIntegerField()
+    code = models.CharField(max_length=64)
+    duration_us = models.IntegerField()
+    wallet_id = models.UUIDField(null=True)
+    request_id = models.CharField(max_length=128)
+    idempotency_key = models.CharField(max_length=255)
+    address = models.CharField(max_length=64)
+
+    class Meta:
+        managed = False
+        db_table = "events_apicall"
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.status}"
+
+
+class WebhookEndpoint(models.Model):
+    """Where a client wants events sent; both secrets sign while a rotation overlaps."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.CharField(max_length=80)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    url = models.CharField(max_length=2000)
+    description = models.CharField(max_length=200, blank=True, default="")
+    event_types = models.JSONField(default=list)
+    sealed_secret = models.TextField()
+    sealed_previous_secret = models.TextField(blank=True, default="")
+    previous_secret_until = models.DateTimeField(null=True)
+    status = models.CharField(max_length=16, default="enabled")
+    disabled_reason = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="webhook_endpoint_status_is_known", condition=Q(status__in=["enabled", "disabled", "deleted"])
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class WebhookDelivery(models.Model):
+    """One event on its way to one endpoint, with its attempts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    endpoint_id = models.UUIDField()
+    event_id = models.UUIDField()
+    event_position = models.BigIntegerField()
+    wallet_id = models.UUIDField(null=True)
+    status = models.CharField(max_length=16)
+    attempts = models.IntegerField()
+    due_at = models.DateTimeField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    log = models.JSONField()
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "events_webhookdelivery"
+        verbose_name_plural = "webhook deliveries"
+
+    def __str__(self) -> str:
+        return f"{self.event_id} to {self.endpoint_id}"
