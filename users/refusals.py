@@ -1,0 +1,85 @@
+"""Refusals of the users app: expected answers of "no" with a stable code, as opposed to bugs."""
+
+from typing import Any, ClassVar, TypedDict
+
+
+class InputError(TypedDict):
+    """What is wrong with one field; `field` is its dotted path, empty for the whole body."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Refusal(Exception):  # noqa: N818 (an expected answer, not an error)
+    """A coded "no". `errors` names the fields at fault, `extra` joins the problem body, `headers` its headers."""
+
+    code: ClassVar[str]
+    default_detail: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        field: str = "",
+        errors: list[InputError] | None = None,
+        extra: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        self.detail = detail or self.default_detail
+        self.field = field
+        self.errors: list[InputError] = errors or (
+            [{"field": field, "code": "invalid", "detail": self.detail}] if field else []
+        )
+        self.extra = extra or {}
+        self.headers = headers or {}
+        super().__init__(f"{self.code}: {self.detail}")
+
+
+class InvalidInput(Refusal):
+    """The input breaks a rule: a bad address, a weak password, an e-mail address that is taken."""
+
+    code = "validation_error"
+    default_detail = "The request is not valid."
+
+
+class WrongLogin(Refusal):
+    """The account is unknown, or off, or the password is wrong: the three look alike."""
+
+    code = "not_authenticated"
+    default_detail = "These credentials do not open an account."
+
+
+class InvalidToken(Refusal):
+    """The token is malformed, forged, revoked, or was issued for something else."""
+
+    code = "invalid_token"
+    default_detail = "The token is not valid."
+
+
+class TokenExpired(Refusal):
+    """The token was good once; its time is over."""
+
+    code = "token_expired"
+    default_detail = "The token has expired."
+
+
+class PermissionDenied(Refusal):
+    """Whoever asks may not do this."""
+
+    code = "permission_denied"
+    default_detail = "This is not allowed."
+
+
+class NotFound(Refusal):
+    """There is no such user or service client."""
+
+    code = "not_found"
+    default_detail = "There is no such object."
+
+
+class TooManyLogins(Refusal):
+    """The account or the address has tried too often; `Retry-After` tells when it may try again."""
+
+    code = "rate_limited"
+    default_detail = "Too many attempts to log in. Try again later."
