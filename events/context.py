@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """`address` is the client's, as seen behind the trusted proxies; `traceparent` is W3C's header."""
+    """`address` is the client's, as seen behind the trusted proxies; `traceparent` and `tracestate` are W3C's headers."""
 
     request_id: str = ""
     traceparent: str = ""
+    tracestate: str = ""
     address: str = ""
 
 

@@ -131,7 +131,8 @@ class WebhookEndpoint(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="webhook_endpoint_status_is_known", condition=Q(status__in=["enabled", "disabled", "deleted"])
+                name="webhook_endpoint_status_is_known",
+                condition=Q(status__in=["enabled", "disabled", "deleted"]),
             )
         ]
 

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,132 +15,177 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ApiCall',
+            name="ApiCall",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('principal', models.CharField(max_length=80)),
-                ('method', models.CharField(max_length=8)),
-                ('path', models.CharField(max_length=500)),
-                ('status', models.SmallIntegerField()),
-                ('code', models.CharField(max_length=64)),
-                ('duration_us', models.IntegerField()),
-                ('wallet_id', models.UUIDField(null=True)),
-                ('request_id', models.CharField(max_length=128)),
-                ('idempotency_key', models.CharField(max_length=255)),
-                ('address', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("principal", models.CharField(max_length=80)),
+                ("method", models.CharField(max_length=8)),
+                ("path", models.CharField(max_length=500)),
+                ("status", models.SmallIntegerField()),
+                ("code", models.CharField(max_length=64)),
+                ("duration_us", models.IntegerField()),
+                ("wallet_id", models.UUIDField(null=True)),
+                ("request_id", models.CharField(max_length=128)),
+                ("idempotency_key", models.CharField(max_length=255)),
+                ("address", models.CharField(max_length=64)),
             ],
             options={
-                'db_table': 'events_apicall',
-                'managed': False,
+                "db_table": "events_apicall",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=80)),
-                ('action', models.CharField(max_length=64)),
-                ('object_type', models.CharField(max_length=32)),
-                ('object_id', models.CharField(max_length=64)),
-                ('from_state', models.CharField(max_length=32)),
-                ('to_state', models.CharField(max_length=32)),
-                ('reason', models.CharField(max_length=500)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
-                ('request_id', models.CharField(max_length=128)),
-                ('address', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=80)),
+                ("action", models.CharField(max_length=64)),
+                ("object_type", models.CharField(max_length=32)),
+                ("object_id", models.CharField(max_length=64)),
+                ("from_state", models.CharField(max_length=32)),
+                ("to_state", models.CharField(max_length=32)),
+                ("reason", models.CharField(max_length=500)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("request_id", models.CharField(max_length=128)),
+                ("address", models.CharField(max_length=64)),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
-                'db_table': 'events_auditentry',
-                'managed': False,
+                "verbose_name_plural": "audit entries",
+                "db_table": "events_auditentry",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('position', models.BigIntegerField()),
-                ('type', models.CharField(max_length=64)),
-                ('wallet_id', models.UUIDField(null=True)),
-                ('wallet_seq', models.BigIntegerField(null=True)),
-                ('user_id', models.UUIDField(null=True)),
-                ('data', models.JSONField()),
-                ('request_id', models.CharField(max_length=128)),
-                ('traceparent', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.BigIntegerField()),
+                ("type", models.CharField(max_length=64)),
+                ("wallet_id", models.UUIDField(null=True)),
+                ("wallet_seq", models.BigIntegerField(null=True)),
+                ("user_id", models.UUIDField(null=True)),
+                ("data", models.JSONField()),
+                ("request_id", models.CharField(max_length=128)),
+                ("traceparent", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'managed': False,
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='WebhookDelivery',
+            name="WebhookDelivery",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('endpoint_id', models.UUIDField()),
-                ('event_id', models.UUIDField()),
-                ('event_position', models.BigIntegerField()),
-                ('wallet_id', models.UUIDField(null=True)),
-                ('status', models.CharField(max_length=16)),
-                ('attempts', models.IntegerField()),
-                ('due_at', models.DateTimeField(null=True)),
-                ('leased_until', models.DateTimeField(null=True)),
-                ('log', models.JSONField()),
-                ('created_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("endpoint_id", models.UUIDField()),
+                ("event_id", models.UUIDField()),
+                ("event_position", models.BigIntegerField()),
+                ("wallet_id", models.UUIDField(null=True)),
+                ("status", models.CharField(max_length=16)),
+                ("attempts", models.IntegerField()),
+                ("due_at", models.DateTimeField(null=True)),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("log", models.JSONField()),
+                ("created_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name_plural': 'webhook deliveries',
-                'db_table': 'events_webhookdelivery',
-                'managed': False,
+                "verbose_name_plural": "webhook deliveries",
+                "db_table": "events_webhookdelivery",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='OutboxEntry',
+            name="OutboxEntry",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=64)),
-                ('payload', models.JSONField()),
-                ('request_id', models.CharField(blank=True, default='', max_length=128)),
-                ('traceparent', models.CharField(blank=True, default='', max_length=64)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.CharField(max_length=64)),
+                ("payload", models.JSONField()),
+                ("request_id", models.CharField(blank=True, default="", max_length=128)),
+                ("traceparent", models.CharField(blank=True, default="", max_length=64)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'events_outbox',
+                "db_table": "events_outbox",
             },
         ),
         migrations.CreateModel(
-            name='EventPosition',
+            name="EventPosition",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('last', models.BigIntegerField(default=0)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("last", models.BigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='event_position_is_one_row')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="event_position_is_one_row")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='WebhookEndpoint',
+            name="WebhookEndpoint",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('owner', models.CharField(max_length=80)),
-                ('url', models.CharField(max_length=2000)),
-                ('description', models.CharField(blank=True, default='', max_length=200)),
-                ('event_types', models.JSONField(default=list)),
-                ('sealed_secret', models.TextField()),
-                ('sealed_previous_secret', models.TextField(blank=True, default='')),
-                ('previous_secret_until', models.DateTimeField(null=True)),
-                ('status', models.CharField(default='enabled', max_length=16)),
-                ('disabled_reason', models.CharField(blank=True, default='', max_length=200)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("owner", models.CharField(max_length=80)),
+                ("url", models.CharField(max_length=2000)),
+                ("description", models.CharField(blank=True, default="", max_length=200)),
+                ("event_types", models.JSONField(default=list)),
+                ("sealed_secret", models.TextField()),
+                ("sealed_previous_secret", models.TextField(blank=True, default="")),
+                ("previous_secret_until", models.DateTimeField(null=True)),
+                ("status", models.CharField(default="enabled", max_length=16)),
+                ("disabled_reason", models.CharField(blank=True, default="", max_length=200)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['enabled', 'disabled', 'deleted'])), name='webhook_endpoint_status_is_known')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["enabled", "disabled", "deleted"])),
+                        name="webhook_endpoint_status_is_known",
+                    )
+                ],
             },
         ),
     ]
