@@ -44,9 +44,13 @@ class Wallet(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="wallet_status_is_known", condition=Q(status__in=WalletStatus.values)),
+            models.CheckConstraint(
+                name="wallet_status_is_known", condition=Q(status__in=WalletStatus.values)
+            ),
             models.UniqueConstraint(
-                name="wallet_open_once_by_currency", fields=["user", "currency"], condition=~Q(status="closed")
+                name="wallet_open_once_by_currency",
+                fields=["user", "currency"],
+                condition=~Q(status="closed"),
             ),
             models.CheckConstraint(
                 name="wallet_limits_not_negative",

@@ -7,89 +7,175 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('transactions', '0001_book_of_record'),
+        ("transactions", "0001_book_of_record"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Wallet',
+            name="Wallet",
             fields=[
-                ('account', models.OneToOneField(db_column='id', on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='wallet', serialize=False, to='transactions.ledgeraccount')),
-                ('currency', models.CharField(max_length=3)),
-                ('status', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended'), ('closed', 'Closed')], default='active', max_length=16)),
-                ('status_reason', models.CharField(blank=True, default='', max_length=500)),
-                ('suspended_until', models.DateTimeField(blank=True, null=True)),
-                ('label', models.CharField(blank=True, default='', max_length=100)),
-                ('metadata', models.JSONField(blank=True, default=dict)),
-                ('maximum_balance', models.BigIntegerField(blank=True, null=True)),
-                ('per_transaction', models.BigIntegerField(blank=True, null=True)),
-                ('daily_outflow', models.BigIntegerField(blank=True, null=True)),
-                ('monthly_outflow', models.BigIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='wallets', to=settings.AUTH_USER_MODEL)),
+                (
+                    "account",
+                    models.OneToOneField(
+                        db_column="id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="wallet",
+                        serialize=False,
+                        to="transactions.ledgeraccount",
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "Active"), ("suspended", "Suspended"), ("closed", "Closed")],
+                        default="active",
+                        max_length=16,
+                    ),
+                ),
+                ("status_reason", models.CharField(blank=True, default="", max_length=500)),
+                ("suspended_until", models.DateTimeField(blank=True, null=True)),
+                ("label", models.CharField(blank=True, default="", max_length=100)),
+                ("metadata", models.JSONField(blank=True, default=dict)),
+                ("maximum_balance", models.BigIntegerField(blank=True, null=True)),
+                ("per_transaction", models.BigIntegerField(blank=True, null=True)),
+                ("daily_outflow", models.BigIntegerField(blank=True, null=True)),
+                ("monthly_outflow", models.BigIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="wallets",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Adjustment',
+            name="Adjustment",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('amount', models.BigIntegerField()),
-                ('reason', models.CharField(max_length=500)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('completed', 'Completed'), ('rejected', 'Rejected')], default='pending', max_length=16)),
-                ('requested_by', models.UUIDField()),
-                ('decided_by', models.UUIDField(null=True)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('decision_reason', models.CharField(blank=True, default='', max_length=500)),
-                ('transfer_id', models.UUIDField(null=True)),
-                ('request_id', models.CharField(blank=True, default='', max_length=128)),
-                ('created_at', models.DateTimeField()),
-                ('wallet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='wallets.wallet')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("reason", models.CharField(max_length=500)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("completed", "Completed"),
+                            ("rejected", "Rejected"),
+                        ],
+                        default="pending",
+                        max_length=16,
+                    ),
+                ),
+                ("requested_by", models.UUIDField()),
+                ("decided_by", models.UUIDField(null=True)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("decision_reason", models.CharField(blank=True, default="", max_length=500)),
+                ("transfer_id", models.UUIDField(null=True)),
+                ("request_id", models.CharField(blank=True, default="", max_length=128)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="adjustments",
+                        to="wallets.wallet",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='wallet',
-            index=models.Index(fields=['user', 'created_at', 'account'], name='wallet_by_user_created'),
+            model_name="wallet",
+            index=models.Index(fields=["user", "created_at", "account"], name="wallet_by_user_created"),
         ),
         migrations.AddIndex(
-            model_name='wallet',
-            index=models.Index(fields=['status', 'created_at'], name='wallet_by_status_created'),
+            model_name="wallet",
+            index=models.Index(fields=["status", "created_at"], name="wallet_by_status_created"),
         ),
         migrations.AddIndex(
-            model_name='wallet',
-            index=models.Index(condition=models.Q(('status', 'suspended'), ('suspended_until__isnull', False)), fields=['suspended_until'], name='wallet_suspended_until'),
+            model_name="wallet",
+            index=models.Index(
+                condition=models.Q(("status", "suspended"), ("suspended_until__isnull", False)),
+                fields=["suspended_until"],
+                name="wallet_suspended_until",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'suspended', 'closed'])), name='wallet_status_is_known'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["active", "suspended", "closed"])),
+                name="wallet_status_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'closed'), _negated=True), fields=('user', 'currency'), name='wallet_open_once_by_currency'),
+            model_name="wallet",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "closed"), _negated=True),
+                fields=("user", "currency"),
+                name="wallet_open_once_by_currency",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('maximum_balance__isnull', True), ('maximum_balance__gte', 0), _connector='OR'), models.Q(('per_transaction__isnull', True), ('per_transaction__gte', 0), _connector='OR'), models.Q(('daily_outflow__isnull', True), ('daily_outflow__gte', 0), _connector='OR'), models.Q(('monthly_outflow__isnull', True), ('monthly_outflow__gte', 0), _connector='OR')), name='wallet_limits_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("maximum_balance__isnull", True), ("maximum_balance__gte", 0), _connector="OR"),
+                    models.Q(("per_transaction__isnull", True), ("per_transaction__gte", 0), _connector="OR"),
+                    models.Q(("daily_outflow__isnull", True), ("daily_outflow__gte", 0), _connector="OR"),
+                    models.Q(("monthly_outflow__isnull", True), ("monthly_outflow__gte", 0), _connector="OR"),
+                ),
+                name="wallet_limits_not_negative",
+            ),
         ),
         migrations.AddIndex(
-            model_name='adjustment',
-            index=models.Index(fields=['status', 'created_at'], name='adjustment_by_status_created'),
+            model_name="adjustment",
+            index=models.Index(fields=["status", "created_at"], name="adjustment_by_status_created"),
         ),
         migrations.AddConstraint(
-            model_name='adjustment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='adjustment_moves_something'),
+            model_name="adjustment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount", 0), _negated=True), name="adjustment_moves_something"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='adjustment',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by__isnull', True), models.Q(('decided_by', models.F('requested_by')), _negated=True), _connector='OR'), name='adjustment_decided_by_another'),
+            model_name="adjustment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("decided_by__isnull", True),
+                    models.Q(("decided_by", models.F("requested_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="adjustment_decided_by_another",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='adjustment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_by__isnull', True), ('status', 'pending')), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), ('status__in', ['completed', 'rejected'])), _connector='OR'), name='adjustment_decided_has_decider'),
+            model_name="adjustment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_by__isnull", True), ("status", "pending")),
+                    models.Q(
+                        ("decided_at__isnull", False),
+                        ("decided_by__isnull", False),
+                        ("status__in", ["completed", "rejected"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="adjustment_decided_has_decider",
+            ),
         ),
     ]
