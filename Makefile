@@ -1,0 +1,38 @@
+# Open Wallet's two commands are `make run` and `make test`. Each line below also works without make.
+#
+# PYTHON names the interpreter for .venv; left alone, the launcher chooses a good one.
+PYTHON ?= python3
+LAUNCH = exec $(PYTHON) -m deploy.local
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench manage shell install lock clean-data
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## install and start everything in the foreground, on http://127.0.0.1:8000 (PORT=9000 for another port)
+	@$(LAUNCH) run
+
+test: ## check everything and run the whole suite; ARGS="tests/wallets -k close" runs only those tests
+	@$(LAUNCH) test $(ARGS)
+
+check: ## format, style, types, imports and templates, without tests
+	@$(LAUNCH) check
+
+bench: ## measure speed on throw-away services; ARGS are the benchmark's own
+	@$(LAUNCH) bench $(ARGS)
+
+manage: ## run manage.py on the data of `make run`: make manage CMD="check_books"
+	@$(LAUNCH) manage $(CMD)
+
+shell: ## a Python prompt with the application loaded
+	@$(LAUNCH) manage shell
+
+install: ## only make .venv with the development requirements
+	@$(LAUNCH) install
+
+lock: ## compile requirements/*.in to hash-pinned lock files; ARGS=--upgrade takes newer versions
+	@$(LAUNCH) lock $(ARGS)
+
+clean-data: ## remove the data of `make run`, its secrets included
+	@$(LAUNCH) clean-data

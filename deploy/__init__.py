@@ -1,0 +1,1 @@
+"""How Open Wallet is started, on a developer's machine and elsewhere."""

@@ -1,0 +1,120 @@
+"""Open Wallet's own processes, and the table that tells a person where to find them."""
+
+import http.client
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local.data_directory import DataDirectory
+from deploy.local.environment import PRODUCTION
+from deploy.local.ports import LOOPBACK
+from deploy.local.programs import Program
+
+READY_PATH = "/health/ready"
+WORKER_PROCESSES = "2"
+DEMO_LOGINS = (
+    ("alice@example.com", "customer"),
+    ("bob@example.com", "customer"),
+    ("support@example.com", "staff: support"),
+    ("finance@example.com", "staff: finance"),
+    ("admin@example.com", "staff: administrator"),
+    ("demo-service", "service client"),
+)
+
+
+def prepare_command(python: Path) -> list[str]:
+    """Return what migrates the database and, in the sandbox, makes the demo data."""
+    return [str(python), "manage.py", "prepare"]
+
+
+def web(*, python: Path, environment: Mapping[str, str]) -> Program:
+    """Return the web server."""
+    address = f"{environment['HOST']}:{environment['PORT']}"
+    return Program(
+        name="web",
+        command=[
+            *(str(python), "-m", "gunicorn", "config.wsgi:application"),
+            *("--config", "config/gunicorn.py", "--bind", address),
+        ],
+        environment=environment,
+        is_ready=lambda: answers_ready(environment),
+        on_console=True,
+    )
+
+
+def background(*, python: Path, environment: Mapping[str, str], data: DataDirectory) -> list[Program]:
+    """Return what does the due work: Celery's worker and beat, or without Redis one process that sweeps."""
+    if not environment.get("REDIS_URL"):
+        return [_python_program("work", ["manage.py", "work"], python=python, environment=environment)]
+    celery = ["-m", "celery", "--app", "config"]
+    level = ["--loglevel", environment.get("LOG_LEVEL") or "INFO"]
+    # Celery's prefork pool needs shared memory, which some containers don't give.
+    pool = "prefork" if os.access("/dev/shm", os.W_OK) or not Path("/proc").exists() else "threads"  # noqa: S108
+    worker = [*celery, "worker", *level, "--pool", pool, "--concurrency", WORKER_PROCESSES]
+    beat = [*celery, "beat", *level, "--schedule", str(data.beat_schedule)]
+    return [
+        _python_program(
+            "worker",
+            [*worker, "--without-gossip", "--without-mingle"],
+            python=python,
+            environment=environment,
+        ),
+        _python_program("beat", beat, python=python, environment=environment),
+    ]
+
+
+def _python_program(
+    name: str, arguments: list[str], *, python: Path, environment: Mapping[str, str]
+) -> Program:
+    # Nobody is left to wait for them when the supervisor is killed: what they had under way is found
+    # again by the sweep, so they end at once.
+    return Program(
+        name=name,
+        command=[str(python), *arguments],
+        environment=environment,
+        orphan_signal=signal.SIGKILL,
+        on_console=True,
+    )
+
+
+def answers_ready(environment: Mapping[str, str]) -> bool:
+    """Return whether the web server says that it and what it needs are ready."""
+    host = environment["HOST"]
+    connection = http.client.HTTPConnection(
+        LOOPBACK if host in ("0.0.0.0", "") else host,  # noqa: S104
+        int(environment["PORT"]),
+        timeout=5.0,
+    )
+    allowed = (environment.get("ALLOWED_HOSTS") or "").split(",")[0].strip()
+    headers = {"Host": allowed} if allowed.strip("*.") else {}
+    try:
+        connection.request("GET", READY_PATH, headers=headers)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def table(environment: Mapping[str, str]) -> str:
+    """Return the one table that is printed when everything answers."""
+    host = environment["HOST"]
+    base = f"http://{LOOPBACK if host in ('0.0.0.0', '') else host}:{environment['PORT']}"  # noqa: S104
+    mode = environment["OPEN_WALLET_MODE"]
+    rows = [
+        ("Start page", f"{base}/"),
+        ("API", f"{base}/api/v1"),
+        ("API docs", f"{base}/api/docs"),
+        ("Back office", f"{base}/admin/"),
+        ("Metrics", f"{base}/metrics"),
+    ]
+    lines = [f"Open Wallet is running ({mode}). Ctrl-C stops it.", ""]
+    lines += [f"{name:<22}{address}" for name, address in rows]
+    if mode != PRODUCTION:
+        lines += ["", f"{'Demo logins':<22}password and client secret: {environment['DEMO_PASSWORD']}"]
+        lines += [f"{login:<22}{who}" for login, who in DEMO_LOGINS]
+    width = max(len(line) for line in lines)
+    framed = [f"│ {line:<{width}} │" for line in lines]
+    edge = "─" * (width + 2)
+    return "\n".join([f"┌{edge}┐", *framed, f"└{edge}┘"])

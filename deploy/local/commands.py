@@ -1,0 +1,213 @@
+"""The commands behind the Makefile's targets."""
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from deploy.local import application
+from deploy.local.bootstrap import VirtualEnvironment
+from deploy.local.checks import run_checks
+from deploy.local.console import say
+from deploy.local.data_directory import DataDirectory, write_private_json
+from deploy.local.environment import (
+    SANDBOX,
+    SETTINGS,
+    application_environment,
+    host_of,
+    mode_of,
+    port_of,
+    test_environment,
+)
+from deploy.local.locking import lock_requirements
+from deploy.local.ports import refuse_used_port
+from deploy.local.processes import describe_end, end_with_make
+from deploy.local.refusals import CannotStart, Interrupted
+from deploy.local.services import start_services
+from deploy.local.supervisor import Supervisor
+
+ROOT = Path(__file__).resolve().parents[2]
+TO_RUN = ["base", "embedded"]
+TO_DEVELOP = [*TO_RUN, "development"]
+FEWEST_TEST_PROCESSES = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; what it can't do is one sentence on the last line."""
+    name, rest = (arguments[0], list(arguments[1:])) if arguments else ("", [])
+    if name not in COMMANDS:
+        say(f"Give one of {', '.join(COMMANDS)}.")
+        return 2
+    os.chdir(ROOT)
+    end_with_make()
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)  # a shell's background jobs start with it ignored
+    try:
+        return COMMANDS[name](rest)
+    except CannotStart as refusal:
+        say(str(refusal))
+        return 1
+    except Interrupted:
+        say("Stopped.")
+        return 0 if name == "run" else 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Install, then run everything in the foreground until Ctrl-C."""
+    mode_of(os.environ)
+    data = DataDirectory(_data_path())
+    data.hold()
+    refuse_used_port(host=host_of(os.environ), port=port_of(os.environ))
+    venv = _venv(TO_RUN)
+    with Supervisor(logs=data.logs) as supervisor:
+        say(f"Starting Open Wallet on {data.path} …")
+        services = start_services(supervisor, data=data, venv=venv.directory, given=os.environ, durable=True)
+        environment = application_environment(given=os.environ, services=services, data=data)
+        prepared = supervisor.run_to_end(application.prepare_command(venv.python), environment=environment)
+        if prepared != 0:
+            raise CannotStart(
+                f"The database can't be prepared ({describe_end(prepared)}; the reason stands above)."
+            )
+        write_private_json(data.running, services)
+        supervisor.start([application.web(python=venv.python, environment=environment)])
+        say(application.table(environment))
+        supervisor.start(application.background(python=venv.python, environment=environment, data=data))
+        supervisor.watch()
+    return 0
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Look at format, style, types, imports and templates."""
+    venv = _venv(TO_DEVELOP)
+    return (
+        1
+        if run_checks(python=venv.python, environment=test_environment(given=os.environ, services={}))
+        else 0
+    )
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Check everything and run the whole suite in parallel; with arguments run pytest with them, and no checks."""
+    venv = _venv(TO_DEVELOP)
+    pytest = [str(venv.python), "-m", "pytest"]
+    failed_checks = []
+    if not arguments:
+        failed_checks = run_checks(
+            python=venv.python, environment=test_environment(given=os.environ, services={})
+        )
+        pytest += ["--numprocesses", str(_test_processes()), "--dist", "worksteal"]
+    with _throw_away_services(venv, durable=False) as (supervisor, services):
+        environment = test_environment(given=os.environ, services=services)
+        tested = supervisor.run_to_end([*pytest, *arguments], environment=environment, lends_terminal=True)
+    if failed_checks:
+        say(f"Failed checks: {', '.join(failed_checks)}.")
+    return tested or (1 if failed_checks else 0)
+
+
+def bench(arguments: Sequence[str]) -> int:
+    """Measure on throw-away services with durable settings."""
+    venv = _venv(TO_DEVELOP)
+    with _throw_away_services(venv, durable=True) as (supervisor, services):
+        environment = test_environment(given=os.environ, services=services)
+        environment["DJANGO_SETTINGS_MODULE"] = SETTINGS[SANDBOX]
+        command = [str(venv.python), "-m", "tests.benchmarks", *arguments]
+        return supervisor.run_to_end(command, environment=environment, lends_terminal=True)
+
+
+def manage(arguments: Sequence[str]) -> int:
+    """Run Django's manage.py on the data of `make run`, next to it or alone."""
+    data = DataDirectory(_data_path())
+    runs_already = data.is_held_by_another()
+    venv = _venv(TO_RUN)
+    with Supervisor(logs=data.logs) as supervisor:
+        if runs_already and data.running.exists():
+            services: dict[str, str] = json.loads(data.running.read_text())
+        elif runs_already:
+            raise CannotStart("Open Wallet is just starting: try again when it has printed its addresses.")
+        else:
+            services = start_services(
+                supervisor, data=data, venv=venv.directory, given=os.environ, durable=True
+            )
+        environment = application_environment(given=os.environ, services=services, data=data)
+        environment.pop("PROMETHEUS_MULTIPROC_DIR")
+        command = [str(venv.python), "manage.py", *arguments]
+        return supervisor.run_to_end(command, environment=environment, lends_terminal=True)
+
+
+def lock(arguments: Sequence[str]) -> int:
+    """Compile the requirements to their lock files."""
+    venv = _venv(TO_DEVELOP)
+    lock_requirements(
+        python=venv.python, requirements=ROOT / "requirements", upgrade="--upgrade" in arguments
+    )
+    return 0
+
+
+def clean_data(arguments: Sequence[str]) -> int:
+    """Remove all data of `make run`, its secrets included."""
+    data = DataDirectory(_data_path())
+    data.hold()
+    data.clean()
+    say(f"{data.path} is empty.")
+    return 0
+
+
+def install(arguments: Sequence[str]) -> int:
+    """Make `.venv` with everything that developers need, for editors."""
+    _venv(TO_DEVELOP)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": run,
+    "test": test,
+    "check": check,
+    "bench": bench,
+    "manage": manage,
+    "lock": lock,
+    "clean-data": clean_data,
+    "install": install,
+}
+
+
+def _data_path() -> Path:
+    return Path(os.environ.get("OPEN_WALLET_DATA") or ROOT / ".data").resolve()
+
+
+def _venv(names: list[str]) -> VirtualEnvironment:
+    venv = VirtualEnvironment(root=ROOT, directory=ROOT / ".venv")
+    venv.install(names, wanted_python=os.environ.get("PYTHON"))
+    return venv
+
+
+def _test_processes() -> int:
+    """One for each core that this process may use: on a machine with hyper-threads pytest's own `auto` takes half."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(FEWEST_TEST_PROCESSES, cores)
+
+
+@contextmanager
+def _throw_away_services(
+    venv: VirtualEnvironment, *, durable: bool
+) -> Iterator[tuple[Supervisor, dict[str, str]]]:
+    """Run PostgreSQL and Valkey in a folder that is removed afterwards, whatever the environment names."""
+    given = {name: os.environ[name] for name in ("PATH", "OPEN_WALLET_PG_BIN") if name in os.environ}
+    folder = Path(tempfile.mkdtemp(prefix="open-wallet-"))
+    try:
+        data = DataDirectory(folder)
+        with Supervisor(logs=data.logs) as supervisor:
+            services = start_services(
+                supervisor, data=data, venv=venv.directory, given=given, durable=durable
+            )
+            yield supervisor, services
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted
