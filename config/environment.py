@@ -192,7 +192,9 @@ class Environment:
         "",
         secret=True,
     )
-    secret_key: str = variable("Signs sessions and keys fingerprints; 50 characters or more.", text, secret=True)
+    secret_key: str = variable(
+        "Signs sessions and keys fingerprints; 50 characters or more.", text, secret=True
+    )
     allowed_hosts: tuple[str, ...] = variable(
         "Host names that are served, separated by commas.",
         names,
@@ -212,9 +214,13 @@ class Environment:
     log_level: str = variable(
         "The least severe level that is logged.", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"
     )
-    sentry_dsn: str = variable("Where errors are reported; nowhere when empty.", url("https", "http"), "", secret=True)
+    sentry_dsn: str = variable(
+        "Where errors are reported; nowhere when empty.", url("https", "http"), "", secret=True
+    )
     jwt_signing_keys: tuple[tuple[str, bytes], ...] = variable(
-        "Ed25519 seeds for access tokens: the first one signs, the others still verify.", key_ring, secret=True
+        "Ed25519 seeds for access tokens: the first one signs, the others still verify.",
+        key_ring,
+        secret=True,
     )
     encryption_keys: tuple[tuple[str, bytes], ...] = variable(
         "AES-256 keys for sealed columns: the first one seals, the others still open.", key_ring, secret=True
@@ -225,7 +231,9 @@ class Environment:
     )
     registration_open: bool = variable("Whether anybody may register as a customer.", flag, True)
     rate_limit_global: Rate | None = variable("Calls for each client address.", rate, Rate(100, 900))
-    rate_limit_user: Rate | None = variable("Calls for each customer or member of staff.", rate, Rate(50, 900))
+    rate_limit_user: Rate | None = variable(
+        "Calls for each customer or member of staff.", rate, Rate(50, 900)
+    )
     rate_limit_payment: Rate | None = variable(
         "POST calls to payment endpoints for each user.", rate, Rate(10, 900)
     )
@@ -245,13 +253,19 @@ class Environment:
         "The most that a wallet may hold, in minor units by currency.", amounts_by_currency, {}
     )
     limit_per_transaction: dict[str, int] = variable(
-        "The most that one payment or transfer may take out, in minor units by currency.", amounts_by_currency, {}
+        "The most that one payment or transfer may take out, in minor units by currency.",
+        amounts_by_currency,
+        {},
     )
     limit_daily_outflow: dict[str, int] = variable(
-        "The most that may leave a wallet in one UTC day, in minor units by currency.", amounts_by_currency, {}
+        "The most that may leave a wallet in one UTC day, in minor units by currency.",
+        amounts_by_currency,
+        {},
     )
     limit_monthly_outflow: dict[str, int] = variable(
-        "The most that may leave a wallet in one UTC month, in minor units by currency.", amounts_by_currency, {}
+        "The most that may leave a wallet in one UTC month, in minor units by currency.",
+        amounts_by_currency,
+        {},
     )
     demo_password: str = variable(
         "The password and client secret of the demo accounts (sandbox only).", text, "", secret=True

@@ -39,28 +39,23 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "corsheaders",
-    "csp",
     "django_prometheus",
 ]
 
 MIDDLEWARE = [
     "config.gateway.request_ids.RequestIdMiddleware",
     "config.gateway.access_log.AccessLogMiddleware",
-    "config.gateway.errors.ProblemMiddleware",
     "config.gateway.security_headers.SecurityHeadersMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "config.gateway.security_headers.CrossOriginMiddleware",
+    "config.gateway.request_bounds.RequestBoundsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "config.gateway.browser_pages.BrowserPagesMiddleware",
-]
-
-# The middleware that only pages for people need; a call of the API pays for none of it.
-BROWSER_MIDDLEWARE = [
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "config.gateway.browser_pages.PageSessions",
+    "config.gateway.browser_pages.PageLanguages",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.gateway.browser_pages.PageLogins",
+    "config.gateway.browser_pages.PageMessages",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -136,6 +131,7 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.gateway.json_bodies.JSONAlways",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.ContractSchema",
     "EXCEPTION_HANDLER": "config.gateway.errors.problem_for_exception",
+    "DEFAULT_METADATA_CLASS": None,
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
     "DATETIME_FORMAT": "iso-8601",
@@ -197,8 +193,32 @@ PAYMENT_PROCESSOR = environment.payment_processor
 DEMO_PASSWORD = environment.demo_password
 
 CORS_ALLOWED_ORIGINS = list(environment.cors_origins)
+CORS_URLS_REGEX = r"^/(api/v1|sandbox|\.well-known)/"
+CORS_ALLOW_HEADERS = (
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "traceparent",
+    "tracestate",
+    "x-request-id",
+)
+CORS_EXPOSE_HEADERS = (
+    "ETag",
+    "Idempotent-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "traceparent",
+    "X-Request-ID",
+)
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+RATELIMIT_CACHE_PREFIX = "ow:rl:"
 LOG_LEVEL = environment.log_level
 LOGGING_CONFIG = "config.logs.configure"
-LOGGING: dict[str, Any] = {}
+LOGGING: dict[str, Any] = {"level": LOG_LEVEL}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "no-referrer"
+CSRF_FAILURE_VIEW = "config.gateway.errors.csrf_failed"

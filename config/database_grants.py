@@ -1,0 +1,64 @@
+"""What the application's database role may do, table by table; given by the owner after each migrate.
+
+The role never owns a table: it can neither truncate nor drop one, nor switch a trigger off. A table that
+isn't listed here is one that the application can't touch.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from psycopg import sql
+
+READ = "SELECT"
+APPEND = "SELECT, INSERT"
+KEEP = "SELECT, INSERT, UPDATE"
+ALL = "SELECT, INSERT, UPDATE, DELETE"
+
+PRIVILEGES = {
+    "auth_group": ALL,
+    "auth_group_permissions": ALL,
+    "auth_permission": ALL,
+    "django_admin_log": APPEND,
+    "django_content_type": ALL,
+    "django_migrations": READ,
+    "django_session": ALL,
+    "events_apicall": APPEND,
+    "events_auditentry": APPEND,
+    "events_event": APPEND,
+    "events_eventposition": "SELECT, UPDATE",
+    "events_outbox": ALL,
+    "events_webhookdelivery": KEEP,
+    "events_webhookendpoint": KEEP,
+    "transactions_delta": "SELECT, INSERT, DELETE",
+    "transactions_hold": KEEP,
+    "transactions_idempotencykey": KEEP,
+    "transactions_ledgeraccount": KEEP,
+    "transactions_transaction": KEEP,
+    "transactions_transfer": KEEP,
+    "wallets_adjustment": KEEP,
+    "wallets_wallet": KEEP,
+}
+
+
+def grant(*, using: str, **_signal: Any) -> None:
+    """Give the application's role exactly the listed privileges, where it isn't the owner itself."""
+    role = settings.DATABASES["default"]["USER"]
+    connection = connections[using]
+    if connection.settings_dict["USER"] == role:
+        return
+    existing = set(connection.introspection.table_names())
+    name = sql.Identifier(role)
+    statements = [
+        sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(name),
+        sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name),
+        sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(name),
+    ]
+    statements += [
+        sql.SQL("GRANT " + privileges + " ON {} TO {}").format(sql.Identifier(table), name)
+        for table, privileges in PRIVILEGES.items()
+        if table in existing
+    ]
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)

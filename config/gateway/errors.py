@@ -1,0 +1,228 @@
+"""Every "no" in one form: RFC 9457 problems for programs, a page with the same words for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import psycopg
+import structlog
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from redis.exceptions import RedisError
+from rest_framework import exceptions as drf
+from rest_framework.views import APIView
+
+from config.gateway.problems import ADVICE_TEXTS, PROBLEMS, Problem
+from config.gateway.rate_limits import count_refused_call
+from events.context import current
+
+log = structlog.get_logger("errors")
+
+PROGRAM_PATHS = ("/api/", "/.well-known/", "/sandbox/", "/health", "/metrics")
+PAGE_PATHS = ("/api/docs",)
+
+# What DRF raises by itself, and the code that it is here; whoever raises a code of the table keeps it.
+_DRF_CODES: tuple[tuple[type[drf.APIException], str], ...] = (
+    (drf.ValidationError, "validation_error"),
+    (drf.ParseError, "invalid_json"),
+    (drf.NotAuthenticated, "not_authenticated"),
+    (drf.AuthenticationFailed, "invalid_token"),
+    (drf.PermissionDenied, "permission_denied"),
+    (drf.NotFound, "not_found"),
+    (drf.MethodNotAllowed, "method_not_allowed"),
+    (drf.UnsupportedMediaType, "unsupported_media_type"),
+    (drf.Throttled, "rate_limited"),
+)
+_DEFAULT_DETAILS = {
+    "not_authenticated": "This call needs an access token.",
+    "permission_denied": "Your role does not hold the permission that this call needs.",
+    "not_found": "There is no such object.",
+    "internal_error": "The server failed; the request id finds the failure in its logs.",
+    "unavailable": "The service is busy. Send the same request again.",
+    "csrf_failed": "The form's token is missing or has expired.",
+    "bad_request": "The request is malformed.",
+}
+
+
+def is_for_people(request: HttpRequest) -> bool:
+    """Whether a person's browser asks for a page, rather than a program for data."""
+    path = request.path_info
+    if path.startswith(PROGRAM_PATHS) and not path.startswith(PAGE_PATHS):
+        return False
+    return "text/html" in request.META.get("HTTP_ACCEPT", "")
+
+
+def problem_body(
+    request: HttpRequest,
+    problem: Problem,
+    *,
+    detail: str = "",
+    errors: list[dict[str, Any]] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Build the members of one problem."""
+    return {
+        **(extra or {}),
+        "type": f"{settings.PUBLIC_URL}/docs/errors/{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail or _DEFAULT_DETAILS.get(problem.code) or f"{problem.title}.",
+        "instance": request.path,
+        "code": problem.code,
+        "request_id": current().request_id,
+        "advice": problem.advice,
+        "errors": errors or [],
+    }
+
+
+def problem_answer(
+    request: HttpRequest,
+    code: str,
+    *,
+    detail: str = "",
+    errors: list[dict[str, Any]] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """Answer with the problem of this code: problem+json, or its page where a person asks."""
+    problem = PROBLEMS[code]
+    body = problem_body(request, problem, detail=detail, errors=errors, extra=extra)
+    response: HttpResponse
+    if is_for_people(request):
+        advice = ADVICE_TEXTS[problem.advice]
+        response = render(request, "docs/problem.html", {"body": body, "problem": problem, "advice": advice})
+        response.status_code = problem.status
+    else:
+        response = HttpResponse(
+            orjson.dumps(body, default=str), status=problem.status, content_type="application/problem+json"
+        )
+    if problem.retry_after_s:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    for name, value in (headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+def _field_errors(detail: Any, field: str = "") -> list[dict[str, Any]]:
+    """Flatten DRF's nested details into one list with dotted field names."""
+    if isinstance(detail, dict):
+        return [
+            error
+            for name, inner in detail.items()
+            for error in _field_errors(inner, f"{field}.{name}" if field else str(name))
+        ]
+    if isinstance(detail, list):
+        nested = [
+            _field_errors(inner, f"{field}.{index}" if isinstance(inner, dict) else field)
+            for index, inner in enumerate(detail)
+        ]
+        return [error for errors in nested for error in errors]
+    return [{"field": field, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}]
+
+
+def _of_drf(request: HttpRequest, failure: drf.APIException, view: APIView | None) -> HttpResponse | None:
+    """Answer for an exception of DRF, or a coded one that is built on it."""
+    code = getattr(failure, "code", "") or getattr(failure.detail, "code", "")
+    if code not in PROBLEMS:
+        code = next((code for kind, code in _DRF_CODES if isinstance(failure, kind)), "")
+    if not code:
+        return None
+    headers: dict[str, str] = {}
+    errors: list[dict[str, Any]] = getattr(failure, "errors", [])
+    detail = ""
+    if isinstance(failure, drf.ValidationError):
+        errors = errors or _field_errors(failure.detail)
+    elif isinstance(failure.detail, str) and not isinstance(failure, drf.NotAuthenticated | drf.NotFound):
+        detail = str(failure.detail)
+    if errors and not detail:
+        first = errors[0]
+        detail = f"{first['field']}: {first['detail']}" if first["field"] else str(first["detail"])
+    if PROBLEMS[code].status == 401:
+        challenge = getattr(failure, "auth_header", None) or "Bearer"
+        headers["WWW-Authenticate"] = (
+            f'{challenge} error="{code}"' if code != "not_authenticated" else challenge
+        )
+    if isinstance(failure, drf.Throttled):
+        wait_s = max(1, int(failure.wait or 1))
+        headers["Retry-After"] = str(wait_s)
+        detail = f"Too many requests: wait {wait_s} seconds."
+    if isinstance(failure, drf.MethodNotAllowed):
+        methods = [method for method in view.allowed_methods if method != "OPTIONS"] if view else []
+        headers["Allow"] = ", ".join(methods)
+    return problem_answer(
+        request, code, detail=detail, errors=errors, extra=getattr(failure, "extra", None), headers=headers
+    )
+
+
+def answer_for(
+    request: HttpRequest, failure: BaseException, view: APIView | None = None
+) -> HttpResponse | None:
+    """Answer for any exception that is an expected "no"; None when it is a bug."""
+    if isinstance(failure, drf.APIException):
+        return _of_drf(request, failure, view)
+    code = getattr(failure, "code", None)
+    if isinstance(code, str) and code in PROBLEMS:
+        detail = str(getattr(failure, "detail", ""))
+        field = str(getattr(failure, "field", ""))
+        errors = getattr(failure, "errors", None)
+        if not errors and field:
+            errors = [{"field": field, "code": code, "detail": detail}]
+        return problem_answer(
+            request, code, detail=detail, errors=errors, extra=getattr(failure, "extra", None)
+        )
+    if isinstance(failure, Http404):
+        return problem_answer(request, "not_found")
+    if isinstance(failure, PermissionDenied):
+        return problem_answer(request, "permission_denied")
+    if isinstance(failure, SuspiciousOperation):
+        return problem_answer(request, "bad_request")
+    if isinstance(failure, DataError | psycopg.DataError):
+        log.error("data_refused_by_database", exc_info=failure)
+        return problem_answer(request, "validation_error")
+    if isinstance(
+        failure,
+        OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError | RedisError,
+    ):
+        # A lock or statement that took too long, a deadlock, a lost connection: all rolled back as a whole.
+        log.warning("unavailable", reason=type(failure.__cause__ or failure).__name__, exc_info=failure)
+        return problem_answer(request, "unavailable")
+    return None
+
+
+def problem_for_exception(failure: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """DRF's exception handler; None hands a bug on to Django, which logs it and answers by `server_error`."""
+    view: APIView = context["view"]
+    request: HttpRequest = context["request"]._request
+    if isinstance(
+        failure, drf.NotAuthenticated | drf.AuthenticationFailed | drf.PermissionDenied | drf.MethodNotAllowed
+    ):
+        count_refused_call(context["request"], view)
+    return answer_for(request, failure, view)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400."""
+    return answer_for(request, exception) or problem_answer(request, "bad_request")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
+    return problem_answer(request, "permission_denied")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404."""
+    return problem_answer(request, "not_found")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500, which tells nothing of what failed."""
+    return problem_answer(request, "internal_error")
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW."""
+    return problem_answer(request, "csrf_failed")

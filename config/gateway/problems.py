@@ -1,0 +1,283 @@
+"""The one table of error codes: what each means to a client, in its status, its advice and its page.
+
+A code is a promise to client applications. `advice` tells a program what to do; the explanation and the remedy
+tell a person, on the page `/docs/errors/<code>`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+FIX_REQUEST: Final = "fix_request"
+RETRY_SAME_KEY: Final = "retry_same_key"
+RETRY_LATER: Final = "retry_later"
+DO_NOT_RETRY: Final = "do_not_retry"
+ASK_CUSTOMER: Final = "ask_customer"
+
+ADVICE_TEXTS: Final = {
+    FIX_REQUEST: "Correct the request before it is sent again.",
+    RETRY_SAME_KEY: "Send the same request again with the same Idempotency-Key: it can't happen twice.",
+    RETRY_LATER: "Send it again later, not before Retry-After where it is given.",
+    DO_NOT_RETRY: "Sending it again will end in the same way.",
+    ASK_CUSTOMER: "The customer has to decide or to do something.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error code; `retry_after_s` goes into the header Retry-After, 0 for none."""
+
+    code: str
+    status: int
+    title: str
+    advice: str
+    explanation: str
+    remedy: str
+    retry_after_s: int = 0
+
+
+_TABLE: Final = (
+    Problem(
+        "invalid_json", 400, "The body is not valid JSON", FIX_REQUEST,
+        "The body could not be read as one JSON text in UTF-8. Duplicate members, NaN, Infinity, U+0000, half surrogate "
+        "pairs and nesting deeper than 32 levels are refused as well, because two readers could understand them in two ways.",
+        "Serialise the body with a JSON library and send it as application/json.",
+    ),
+    Problem(
+        "validation_error", 400, "The request is not valid", FIX_REQUEST,
+        "One or more values are missing, of the wrong type or outside their bounds. Amounts are integers in the "
+        "currency's minor unit: 10.50 USD is 1050, and a float or a string is never an amount.",
+        "Each entry of errors names a field and says what is wrong with it.",
+    ),
+    Problem(
+        "unknown_field", 400, "The body has a field that is not known", FIX_REQUEST,
+        "The body holds a member that this call doesn't have. It is refused rather than ignored, so that a typing error "
+        "in an optional field can't pass unseen.",
+        "Look the field's name up in the API reference and correct or remove it.",
+    ),
+    Problem(
+        "unknown_parameter", 400, "The query has a parameter that is not known", FIX_REQUEST,
+        "The query string holds a parameter that this call doesn't have. It is refused rather than ignored, since an "
+        "ignored filter would answer with more than was asked for.",
+        "Look the parameter's name up in the API reference and correct or remove it.",
+    ),
+    Problem(
+        "invalid_cursor", 400, "The cursor is not valid", FIX_REQUEST,
+        "The cursor was not made by this list, or has been altered.",
+        "Follow the links next and previous as they stand, or start from the first page.",
+    ),
+    Problem(
+        "idempotency_key_required", 400, "The call needs an Idempotency-Key", FIX_REQUEST,
+        "Calls that move money or create a charge must carry the header Idempotency-Key, of 1 to 255 visible ASCII "
+        "characters. With it a call that was answered by a time-out can be repeated without paying twice.",
+        "Make a random key, such as a UUID, for each intended movement, keep it, and send it with every attempt.",
+    ),
+    Problem(
+        "bad_request", 400, "The request can not be processed", FIX_REQUEST,
+        "The request is malformed below the level of its fields: its host name, a header or its encoding can't be used.",
+        "Compare the request with the API reference.",
+    ),
+    Problem(
+        "not_authenticated", 401, "Authentication is needed", FIX_REQUEST,
+        "The call needs an access token, or the credentials that were given don't belong together.",
+        "Get a token from POST /api/v1/auth/token and send it as Authorization: Bearer followed by the token.",
+    ),
+    Problem(
+        "invalid_token", 401, "The token is not valid", FIX_REQUEST,
+        "The token is malformed, was signed by somebody else, has been revoked, or has been used before where one use is all it has.",
+        "Log in again.",
+    ),
+    Problem(
+        "token_expired", 401, "The token has expired", FIX_REQUEST,
+        "Access tokens live for minutes, so that a stolen one is soon worthless.",
+        "Get a new one from POST /api/v1/auth/token/refresh, then send the request again.",
+    ),
+    Problem(
+        "payment_declined", 402, "The payment was declined", ASK_CUSTOMER,
+        "The card's issuer or the payment provider declined the charge; no money moved. decline_code tells why, as far as "
+        "they say. The same key answers the same decline for ever.",
+        "Let the customer choose another card or speak with the bank; then try with a new Idempotency-Key.",
+    ),
+    Problem(
+        "permission_denied", 403, "The permission is missing", DO_NOT_RETRY,
+        "The token is good, but its role doesn't hold the permission that this call needs.",
+        "GET /api/v1/auth/me lists the permissions of a token. Ask an administrator for a role that holds it.",
+    ),
+    Problem(
+        "csrf_failed", 403, "The form has expired", FIX_REQUEST,
+        "The form was sent without the token that proves that it came from this site's own page, or with an old one.",
+        "Allow cookies, load the page again and send the form from there.",
+    ),
+    Problem(
+        "not_found", 404, "There is no such thing", DO_NOT_RETRY,
+        "Nothing is found at this address. What belongs to somebody else is answered in the same words.",
+        "Check the id and the path, and that the token is the owner's.",
+    ),
+    Problem(
+        "method_not_allowed", 405, "The method is not allowed here", FIX_REQUEST,
+        "This path exists, but not with this HTTP method. The header Allow lists those that it has.",
+        "Use one of the methods in Allow.",
+    ),
+    Problem(
+        "wallet_suspended", 409, "The wallet is suspended", DO_NOT_RETRY,
+        "A suspended wallet takes part in no new payment, transfer, funding or hold. What was under way still completes.",
+        "Wait until the operator reactivates the wallet.",
+    ),
+    Problem(
+        "wallet_closed", 409, "The wallet is closed", DO_NOT_RETRY,
+        "A closed wallet keeps its history and takes part in nothing new.",
+        "Create a new wallet in the same currency.",
+    ),
+    Problem(
+        "wallet_not_empty", 409, "The wallet is not empty", ASK_CUSTOMER,
+        "Only a wallet with a balance of 0, no open hold and nothing pending can be closed.",
+        "Spend or transfer the balance and let what is pending complete; then close it.",
+    ),
+    Problem(
+        "wallet_exists", 409, "There is already an open wallet in this currency", DO_NOT_RETRY,
+        "Each customer has at most one open wallet in each currency.",
+        "Use the wallet that GET /api/v1/wallet lists.",
+    ),
+    Problem(
+        "wallet_not_suspended", 409, "The wallet is not suspended", DO_NOT_RETRY,
+        "Only a suspended wallet can be reactivated.",
+        "Read the wallet's status.",
+    ),
+    Problem(
+        "session_consumed", 409, "The payment session has been used", DO_NOT_RETRY,
+        "A payment session pays once.",
+        "Start a new session for a new payment.",
+    ),
+    Problem(
+        "hold_not_open", 409, "The hold is not open", DO_NOT_RETRY,
+        "The hold has been captured in full, voided, or has expired.",
+        "Read the hold's status.",
+    ),
+    Problem(
+        "refund_not_pending", 409, "The refund is not pending", DO_NOT_RETRY,
+        "Only a pending refund can be approved, rejected or cancelled.",
+        "Read the refund's status: somebody else may have decided it.",
+    ),
+    Problem(
+        "adjustment_not_pending", 409, "The adjustment is not pending", DO_NOT_RETRY,
+        "Only a pending adjustment can be approved or rejected.",
+        "Read the adjustment's status: somebody else may have decided it.",
+    ),
+    Problem(
+        "idempotency_in_progress", 409, "The first request with this key is still running", RETRY_SAME_KEY,
+        "A request with the same Idempotency-Key has not been answered yet. The duplicate waited for it and gave up.",
+        "Send the same request with the same key again after Retry-After: it answers what the first one did.",
+        retry_after_s=2,
+    ),
+    Problem(
+        "already_refunded", 409, "It has already been refunded", DO_NOT_RETRY,
+        "The whole amount of the transaction has been refunded or is being refunded.",
+        "Read the transaction's refunds.",
+    ),
+    Problem(
+        "already_reversed", 409, "It has already been reversed", DO_NOT_RETRY,
+        "A transaction can be reversed once.",
+        "Read the transaction: its reversal is linked.",
+    ),
+    Problem(
+        "session_expired", 410, "The payment session has expired", DO_NOT_RETRY,
+        "A payment session lives for 15 minutes.",
+        "Start a new session.",
+    ),
+    Problem(
+        "token_deleted", 410, "The saved token has been deleted", ASK_CUSTOMER,
+        "The saved card or device was deleted and can't be charged any more.",
+        "Let the customer choose or save another one.",
+    ),
+    Problem(
+        "payload_too_large", 413, "The body is too large", FIX_REQUEST,
+        "A body may have 1 MiB; a batch of transfers 8 MiB.",
+        "Send less at a time.",
+    ),
+    Problem(
+        "unsupported_media_type", 415, "The body is not of a supported type", FIX_REQUEST,
+        "The API reads JSON alone.",
+        "Send the body as JSON with Content-Type: application/json.",
+    ),
+    Problem(
+        "target_unavailable", 422, "The target can not receive", DO_NOT_RETRY,
+        "The target wallet can't receive this transfer: it is suspended, closed, full, or of another currency. Which of "
+        "these is its owner's affair, and isn't told.",
+        "Ask the recipient.",
+    ),
+    Problem(
+        "batch_refused", 422, "The batch was refused as a whole", FIX_REQUEST,
+        "The batch asked for all or none, and at least one of its transfers was refused. None was made.",
+        "Each entry of errors names the index of a transfer and its code. Correct or remove those.",
+    ),
+    Problem(
+        "insufficient_funds", 422, "The available balance does not cover the amount", ASK_CUSTOMER,
+        "The available balance is the balance less what holds and pending debits have reserved.",
+        "Fund the wallet or choose a smaller amount.",
+    ),
+    Problem(
+        "limit_exceeded", 422, "A limit of the wallet would be exceeded", ASK_CUSTOMER,
+        "The wallet has limits: its maximum balance, the most for each transaction, for each day and for each month in UTC.",
+        "GET the wallet's limits; choose a smaller amount or wait for the next period.",
+    ),
+    Problem(
+        "currency_mismatch", 422, "The currency is not the wallet's", FIX_REQUEST,
+        "Each wallet holds one currency, and nothing is converted unasked.",
+        "Send the amount in the wallet's currency.",
+    ),
+    Problem(
+        "same_wallet", 422, "Source and target are the same wallet", FIX_REQUEST,
+        "A transfer needs two wallets.",
+        "Choose another target.",
+    ),
+    Problem(
+        "amount_exceeds_remaining", 422, "The amount exceeds what remains", FIX_REQUEST,
+        "No more can be captured, refunded or returned than what remains of the original amount.",
+        "Read what remains and choose a smaller amount.",
+    ),
+    Problem(
+        "not_reversible", 422, "It can not be reversed", DO_NOT_RETRY,
+        "Only completed movements between accounts of this system can be reversed.",
+        "Refund a payment; make an adjustment for everything else.",
+    ),
+    Problem(
+        "self_approval", 422, "Nobody approves their own request", DO_NOT_RETRY,
+        "Whoever asks for a refund or an adjustment can't approve it.",
+        "Ask a colleague who may decide.",
+    ),
+    Problem(
+        "idempotency_key_reused", 422, "The key was used for another request", FIX_REQUEST,
+        "This Idempotency-Key belongs to a request with another method, path or body. One key has one effect, for ever.",
+        "Make a new key for a new movement; repeat a movement only with exactly the same request.",
+    ),
+    Problem(
+        "rate_limited", 429, "Too many requests", RETRY_LATER,
+        "One of the quotas in the header RateLimit-Policy is used up.",
+        "Wait for the seconds in Retry-After. The header RateLimit tells with each answer what remains.",
+        retry_after_s=1,
+    ),
+    Problem(
+        "internal_error", 500, "Something went wrong here", RETRY_SAME_KEY,
+        "The server failed in a way that it didn't expect. The request id finds it in the logs.",
+        "Send it again with the same Idempotency-Key; if it persists, tell the operator the request id.",
+    ),
+    Problem(
+        "provider_error", 502, "The payment provider failed", RETRY_SAME_KEY,
+        "The payment provider answered with an error before anything could have been charged.",
+        "Send it again with the same Idempotency-Key, a little later.",
+        retry_after_s=5,
+    ),
+    Problem(
+        "unavailable", 503, "Not available at the moment", RETRY_SAME_KEY,
+        "Something that the call needs was busy or out of reach. Nothing moved.",
+        "Send it again with the same Idempotency-Key.",
+        retry_after_s=1,
+    ),
+    Problem(
+        "provider_timeout", 504, "The payment provider did not answer", RETRY_SAME_KEY,
+        "The payment provider didn't answer in time, and nothing can have been charged.",
+        "Send it again with the same Idempotency-Key, a little later.",
+        retry_after_s=5,
+    ),
+)  # fmt: skip
+
+PROBLEMS: Final = {problem.code: problem for problem in _TABLE}

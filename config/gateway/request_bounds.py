@@ -1,0 +1,73 @@
+"""What is refused before any view looks at it: strange hosts, U+0000, bodies that are too large."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from config.gateway.errors import PROGRAM_PATHS, problem_answer
+
+MIB = 1024 * 1024
+BODY_LIMIT_BYTES = MIB
+BODY_LIMITS_BYTES = {"/api/v1/wallet/transfer/batch": 8 * MIB}
+
+
+def without_slash(path: str) -> str:
+    """Drop the one trailing slash that an API path may have."""
+    return path[:-1] if path.endswith("/") and path.startswith(PROGRAM_PATHS) else path
+
+
+class RequestBoundsMiddleware:
+    """Refuse what is out of bounds, and let an API path with a trailing slash answer as well."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        refusal = self.refusal(request)
+        if refusal is not None:
+            return refusal
+        path = request.path_info
+        if path[-1:] == "/":
+            request.path_info = without_slash(path)
+            request.path = without_slash(request.path)
+        response = self.get_response(request)
+        if response.status_code == 405 and response.get("Content-Type", "").startswith("text/html"):
+            return problem_answer(request, "method_not_allowed", headers={"Allow": response["Allow"]})
+        return response
+
+    def refusal(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer a request that is out of bounds, None for all others."""
+        meta = request.META
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return problem_answer(request, "bad_request", detail="This host name is not served.")
+        if "%00" in meta.get("QUERY_STRING", "") or "\x00" in request.path_info:
+            return problem_answer(
+                request, "validation_error", detail="The address holds the character U+0000."
+            )
+        limit_bytes = BODY_LIMITS_BYTES.get(without_slash(request.path_info), BODY_LIMIT_BYTES)
+        if meta.get("CONTENT_LENGTH"):
+            is_too_large = int(meta["CONTENT_LENGTH"]) > limit_bytes
+        else:
+            is_too_large = meta.get("HTTP_TRANSFER_ENCODING") is not None and self.read_chunks(
+                request, limit_bytes
+            )
+        if is_too_large:
+            return problem_answer(
+                request,
+                "payload_too_large",
+                detail=f"The body may have {limit_bytes} bytes.",
+                headers={"Connection": "close"},
+            )
+        return None
+
+    def read_chunks(self, request: HttpRequest, limit_bytes: int) -> bool:
+        """Read a body that announces no length, which Django would take for none; tells whether it is too large."""
+        body = request.META["wsgi.input"].read(limit_bytes + 1)
+        request.META["CONTENT_LENGTH"] = str(len(body))
+        request._stream = BytesIO(body)  # type: ignore[attr-defined]
+        return len(body) > limit_bytes
