@@ -1,0 +1,68 @@
+"""The one place where a card number leaves the vault: on its way to a payment processor, and on record."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from events import audit
+from tokens.cards import Card
+from tokens.queries import token_within
+from tokens.tokenization import reference_of
+from tokens.vaults.registry import vault_of
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CardForCharge:
+    """A card with its number, for the length of one call to a processor. Its repr hides all but the last four."""
+
+    token_id: UUID
+    brand: str
+    number: str
+    exp_month: int
+    exp_year: int
+    holder: str
+
+    def __repr__(self) -> str:
+        return f"CardForCharge({self.brand} ending in {self.number[-4:]})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ReferenceForCharge:
+    """What a processor that works with the vault charges by: the vault's name and its reference of the item."""
+
+    token_id: UUID
+    provider: str
+    ref: str
+
+    def __repr__(self) -> str:
+        return f"ReferenceForCharge({self.provider}, token {self.token_id})"
+
+
+def card_for_charge(*, token_id: UUID, actor: str, reason: str) -> CardForCharge:
+    """Take a card out of its vault; the audit trail says who did, and for what, before it is out.
+
+    Not to be called inside a database transaction. Refuses with NotFound, TokenDeleted and VaultFailed; raises
+    CardStaysInVault where the vault hands out no numbers, LookupError where it has lost the item.
+    """
+    token = token_within(token_id=token_id, owner_id=None)
+    audit.record(actor=actor, action="token.revealed", object_type="token", object_id=token_id, reason=reason)
+    card: Card = vault_of(token.provider).reveal_card(ref=reference_of(token))
+    return CardForCharge(
+        token_id=token_id,
+        brand=token.brand,
+        number=card.number,
+        exp_month=card.exp_month,
+        exp_year=card.exp_year,
+        holder=card.holder,
+    )
+
+
+def reference_for_charge(*, token_id: UUID, actor: str, reason: str) -> ReferenceForCharge:
+    """Tell a processor how the vault calls a token's item; the audit trail says who asked, and for what.
+
+    Refuses with NotFound and TokenDeleted.
+    """
+    token = token_within(token_id=token_id, owner_id=None)
+    audit.record(
+        actor=actor, action="token.referenced", object_type="token", object_id=token_id, reason=reason
+    )
+    return ReferenceForCharge(token_id=token_id, provider=token.provider, ref=reference_of(token))

@@ -1,0 +1,191 @@
+"""Use cases of saved cards: save, look whether one is still good, delete. Idempotent by the caller's key."""
+
+from uuid import UUID
+
+import structlog
+from uuid_utils.compat import uuid7
+
+from events import audit, outbox
+from events.clock import now
+from tokens.cards import checked_card
+from tokens.fingerprints import card_fingerprint, reference_digest
+from tokens.models import DELETED, EXPIRED, PaymentToken
+from tokens.queries import shown, token_within
+from tokens.refusals import VaultFailed
+from tokens.sealing import open_sealed, seal
+from tokens.vaults.contract import VaultedInstrument
+from tokens.vaults.registry import vault_in_use, vault_of
+from transactions.idempotency import Answer, KeyedCall, once, replay, store
+from transactions.refusals import NotFound
+from users.models import User
+from users.roles import Role
+
+logger = structlog.get_logger()
+
+
+def tokenize_card(
+    *,
+    owner_id: UUID,
+    number: str,
+    exp_month: int,
+    exp_year: int,
+    cvc: str,
+    holder: str,
+    actor: str,
+    call: KeyedCall,
+) -> Answer:
+    """Save a card of a customer in the vault in use; `call.render` is given the PaymentToken.
+
+    The security code is checked for its form and forgotten. The vault is called outside of any database
+    transaction; when the token then can't be written, or another call with the same key was first, the item is
+    destroyed again. Refuses with InvalidInput (naming the field), NotFound (no such customer), the refusals of
+    keys, and VaultFailed.
+    """
+    at = now()
+    first = replay(call)
+    if first is not None:
+        return first
+    card = checked_card(number=number, exp_month=exp_month, exp_year=exp_year, cvc=cvc, holder=holder, now=at)
+    if not User.objects.filter(id=owner_id, role=Role.USER).exists():
+        raise NotFound("There is no such customer.", field="user_id")
+    vault = vault_in_use()
+    token_id = uuid7()
+    item = vault.store_card(token_id=token_id, card=card, now=at)
+    token = _described(token_id, owner_id, PaymentToken.Type.CARD, vault.name, item)
+    token.fingerprint = card_fingerprint(number=card.number)
+    token.created_at = at
+
+    def write() -> Answer:
+        token.save(force_insert=True)
+        _record("token.created", token, actor=actor, from_state="", to_state=token.status)
+        return store(call, token)
+
+    written = False
+    try:
+        answer = once(call, write)
+        written = not answer.replayed
+    finally:
+        if not written:
+            _destroy_unused(vault_name=vault.name, ref=item.ref, token_id=token_id)
+    return answer
+
+
+def validate_token(*, token_id: UUID, owner_id: UUID | None, actor: str, call: KeyedCall) -> Answer:
+    """Ask the vault whether a token can still be charged; `call.render` is given the token as it reads then.
+
+    A token whose item the vault no longer has, or no longer lets be charged, becomes `expired`. Refuses with
+    NotFound, TokenDeleted, the refusals of keys, and VaultFailed.
+    """
+    first = replay(call)
+    if first is not None:
+        return first
+    token = token_within(token_id=token_id, owner_id=owner_id)
+    usable = vault_of(token.provider).is_usable(ref=reference_of(token))
+
+    def write() -> Answer:
+        locked = token_within(token_id=token_id, owner_id=owner_id, lock=True)
+        if not usable and locked.status != EXPIRED:
+            _record("token.expired", locked, actor=actor, from_state=locked.status, to_state=EXPIRED)
+            locked.status = EXPIRED
+            locked.save(update_fields=["status"])
+        return store(call, locked)
+
+    return once(call, write)
+
+
+def delete_token(*, token_id: UUID, owner_id: UUID | None, actor: str, call: KeyedCall) -> Answer:
+    """Delete a token for good and destroy its item in the vault; `call.render` is given the token.
+
+    The token's row stays, for the payments that were made with it. When the vault can't be reached the item is
+    destroyed by the sweep. Refuses with NotFound, TokenDeleted and the refusals of keys.
+    """
+
+    def write() -> Answer:
+        token = token_within(token_id=token_id, owner_id=owner_id, lock=True)
+        before = token.status
+        token.status = DELETED
+        token.deleted_at = now()
+        token.save(update_fields=["status", "deleted_at"])
+        _record("token.deleted", token, actor=actor, from_state=before, to_state=DELETED)
+        return store(call, token)
+
+    answer = once(call, write)
+    if not answer.replayed:
+        destroy_vault_item(token_id=token_id)
+    return answer
+
+
+def destroy_vault_item(*, token_id: UUID) -> bool:
+    """Destroy the vault's item of a deleted token; whether nothing is left to do.
+
+    An item that another token still refers to stays (a vault may give one reference for one card saved twice);
+    the last of them to be deleted takes it along.
+    """
+    token = PaymentToken.objects.filter(id=token_id, status=DELETED, destroyed_at=None).first()
+    if token is None:
+        return True
+    others = PaymentToken.objects.filter(provider=token.provider, provider_ref_hmac=token.provider_ref_hmac)
+    if not others.exclude(status=DELETED).exists():
+        try:
+            vault_of(token.provider).destroy(ref=reference_of(token))
+        except VaultFailed as failure:
+            logger.warning("vault_item_not_destroyed", token_id=str(token_id), reason=failure.code)
+            return False
+    PaymentToken.objects.filter(id=token_id).update(destroyed_at=now())
+    return True
+
+
+def reference_of(token: PaymentToken) -> str:
+    """Open the token's sealed reference into its vault."""
+    table = PaymentToken._meta.db_table
+    return open_sealed(token.provider_ref, table=table, column="provider_ref", row_id=token.id).decode()
+
+
+def _described(
+    token_id: UUID, owner_id: UUID, kind: PaymentToken.Type, provider: str, item: VaultedInstrument
+) -> PaymentToken:
+    """Make the row of a new token from what its vault tells of the item, with the reference sealed."""
+    table = PaymentToken._meta.db_table
+    return PaymentToken(
+        id=token_id,
+        user_id=owner_id,
+        type=kind,
+        brand=item.brand,
+        last4=item.last4,
+        exp_month=item.exp_month,
+        exp_year=item.exp_year,
+        provider=provider,
+        provider_ref=seal(item.ref.encode(), table=table, column="provider_ref", row_id=token_id),
+        provider_ref_hmac=reference_digest(provider=provider, ref=item.ref),
+    )
+
+
+def _record(kind: str, token: PaymentToken, *, actor: str, from_state: str, to_state: str) -> None:
+    """Write the audit entry of a change, and its event where the API has one of that type."""
+    audit.record(
+        actor=actor,
+        action=kind,
+        object_type="token",
+        object_id=token.id,
+        from_state=from_state,
+        to_state=to_state,
+    )
+    if kind in ("token.created", "token.deleted"):
+        facts = shown(token, at=now())
+        created_at = token.created_at.isoformat().replace("+00:00", "Z")
+        outbox.record(kind, {**facts, "created_at": created_at, "user_id": token.user_id})
+
+
+def _destroy_unused(*, vault_name: str, ref: str, token_id: UUID) -> None:
+    """Destroy an item whose token was not written, unless an older token has the same reference."""
+    digest = reference_digest(provider=vault_name, ref=ref)
+    if (
+        PaymentToken.objects.filter(provider=vault_name, provider_ref_hmac=digest)
+        .exclude(status=DELETED)
+        .exists()
+    ):
+        return
+    try:
+        vault_of(vault_name).destroy(ref=ref)
+    except VaultFailed as failure:
+        logger.warning("vault_item_abandoned", token_id=str(token_id), reason=failure.code)
