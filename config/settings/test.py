@@ -1,6 +1,14 @@
-"""The test suite: real PostgreSQL, quick password hashes, no browser cache of static files."""
+"""The test suite: real PostgreSQL, and a Redis database for each parallel worker."""
 
-from config.settings.base import *  # noqa: F403
+import os
+import re
+
+_worker = re.fullmatch(r"gw([0-9]+)", os.environ.get("PYTEST_XDIST_WORKER", ""))
+if _worker and os.environ.get("REDIS_URL"):
+    _server, _, _number = os.environ["REDIS_URL"].rpartition("/")
+    os.environ["REDIS_URL"] = f"{_server}/{int(_number) + int(_worker[1]) + 1}"
+
+from config.settings.base import *  # noqa: E402, F403
 
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 WHITENOISE_USE_FINDERS = True

@@ -1,0 +1,87 @@
+"""What all tests share: a database of their own on a real PostgreSQL, used as the application's role."""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connections
+
+_REAL_CONNECT = socket.socket.connect
+
+
+def _connect_to_this_machine_only(self: socket.socket, address: Any) -> None:
+    if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+        raise AssertionError(f"a test tried to reach {address[0]}")
+    _REAL_CONNECT(self, address)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def closed_network() -> Iterator[None]:
+    """No test reaches anything but this machine."""
+    socket.socket.connect = _connect_to_this_machine_only  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = _REAL_CONNECT  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """Make a database as the owner, migrate it, and let the tests work in it as the application's role."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"test_{settings.DATABASES['default']['NAME']}_{worker}"
+    maintenance = f"{name[5:].rsplit('_', 1)[0]}"
+    with django_db_blocker.unblock():
+        owner = connections["owner"]
+        with owner.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            cursor.execute(f'CREATE DATABASE "{name}"')
+        for alias in ("default", "owner"):
+            connections[alias].close()
+            connections[alias].settings_dict["NAME"] = name
+            settings.DATABASES[alias]["NAME"] = name
+        call_command("migrate", database="owner", verbosity=0, skip_checks=True)
+        connections["owner"].close()
+    yield
+    with django_db_blocker.unblock():
+        for connection in connections.all(initialized_only=True):
+            connection.close()
+        owner.settings_dict["NAME"] = maintenance
+        with owner.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        owner.close()
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Let the test commit for real, also from threads and child processes.
+
+    The book can't be emptied, so nothing is: such a test makes rows of its own and looks at those alone.
+    """
+    with django_db_blocker.unblock():
+        yield
+        for connection in connections.all(initialized_only=True):
+            connection.close()
+
+
+@pytest.fixture
+def database_environment(django_db_setup: None) -> dict[str, str]:
+    """The environment for a child process that works in the test's own database."""
+    environment = dict(os.environ)
+    for variable, alias in (("DATABASE_URL", "default"), ("DATABASE_OWNER_URL", "owner")):
+        parts = settings.DATABASES[alias]
+        environment[variable] = (
+            f"postgres://{parts['USER']}:{parts['PASSWORD']}@{parts['HOST']}:{parts['PORT']}/{parts['NAME']}"
+        )
+    environment["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
+    return environment
+
+
+@pytest.fixture(autouse=True)
+def empty_caches() -> Iterator[None]:
+    """Start with empty caches and counters."""
+    cache.clear()
+    yield
