@@ -11,11 +11,12 @@ class InputError(TypedDict):
     detail: str
 
 
-class Refusal(Exception):  # noqa: N818 (an expected answer, not an error)
+class Refusal(Exception):
     """A coded "no". `errors` names the fields at fault, `extra` joins the problem body, `headers` its headers."""
 
     code: ClassVar[str]
     default_detail: ClassVar[str] = ""
+    default_headers: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Refusal(Exception):  # noqa: N818 (an expected answer, not an error)
             [{"field": field, "code": "invalid", "detail": self.detail}] if field else []
         )
         self.extra = extra or {}
-        self.headers = headers or {}
+        self.headers = {**self.default_headers, **(headers or {})}
         super().__init__(f"{self.code}: {self.detail}")
 
 
@@ -48,6 +49,7 @@ class WrongLogin(Refusal):
 
     code = "not_authenticated"
     default_detail = "These credentials do not open an account."
+    default_headers = {"WWW-Authenticate": "Bearer"}
 
 
 class InvalidToken(Refusal):
@@ -55,6 +57,7 @@ class InvalidToken(Refusal):
 
     code = "invalid_token"
     default_detail = "The token is not valid."
+    default_headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class TokenExpired(Refusal):
@@ -62,6 +65,7 @@ class TokenExpired(Refusal):
 
     code = "token_expired"
     default_detail = "The token has expired."
+    default_headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class PermissionDenied(Refusal):

@@ -1,0 +1,103 @@
+"""The shapes of what the authentication calls take and give."""
+
+from rest_framework import serializers
+
+from users.api.bodies import FlagField, StrictBody, TextField
+from users.roles import PERMISSIONS, ROLES
+
+LONGEST_TEXT = 4096
+
+
+class RegisterBody(StrictBody):
+    """What a new customer gives."""
+
+    email = TextField(max_length=254, help_text="The address to log in with; case doesn't matter.")
+    password = TextField(
+        trim_whitespace=False,
+        help_text="At least 10 characters, not a common one, not only digits, not the address.",
+    )
+
+
+class PasswordLoginBody(StrictBody):
+    """How a person logs in."""
+
+    email = TextField(max_length=254)
+    password = TextField(trim_whitespace=False, max_length=LONGEST_TEXT)
+
+
+class ClientLoginBody(StrictBody):
+    """How a service client logs in."""
+
+    client_id = TextField(max_length=64)
+    client_secret = TextField(trim_whitespace=False, max_length=LONGEST_TEXT)
+
+
+class RefreshBody(StrictBody):
+    """A refresh token."""
+
+    refresh = TextField(max_length=LONGEST_TEXT)
+
+
+class EmailNoticesBody(StrictBody):
+    """Which notices come by e-mail."""
+
+    low_balance = FlagField(help_text="The balance fell below the low-balance mark.")
+    top_up_failed = FlagField(help_text="An automatic top-up failed.")
+    refund_decided = FlagField(help_text="A refund was approved or rejected.")
+    wallet_suspended = FlagField(help_text="A wallet was suspended.")
+    large_debit = FlagField(help_text="An unusually large amount left a wallet.")
+
+
+class NoticesBody(StrictBody):
+    """Which notices the customer wants, by channel; a PUT names every one."""
+
+    email = EmailNoticesBody()
+
+
+class CustomerAnswer(serializers.Serializer[None]):
+    """A customer who has just registered."""
+
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    role = serializers.ChoiceField(["user"])
+    created_at = serializers.DateTimeField()
+
+
+class TokensAnswer(serializers.Serializer[None]):
+    """The tokens of a session."""
+
+    access = serializers.CharField(help_text="Send it as `Authorization: Bearer …`.")
+    refresh = serializers.CharField(help_text="Exchange it once, at `/auth/token/refresh`.")
+    token_type = serializers.ChoiceField(["Bearer"])
+    expires_in = serializers.IntegerField(help_text="Seconds until the access token ends.")
+
+
+class BearerAnswer(serializers.Serializer[None]):
+    """Who a token speaks for: a person has an `email`, a service client a `client_id`."""
+
+    id = serializers.UUIDField()
+    email = serializers.EmailField(allow_null=True)
+    client_id = serializers.CharField(allow_null=True)
+    name = serializers.CharField()
+    role = serializers.ChoiceField(sorted(ROLES))
+    permissions = serializers.ListField(child=serializers.ChoiceField(sorted(PERMISSIONS)))
+    time_zone = serializers.CharField(allow_null=True)
+    locale = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class PublicKeyAnswer(serializers.Serializer[None]):
+    """One public key, as a JWK of RFC 8037."""
+
+    kty = serializers.ChoiceField(["OKP"])
+    crv = serializers.ChoiceField(["Ed25519"])
+    kid = serializers.CharField()
+    use = serializers.ChoiceField(["sig"])
+    alg = serializers.ChoiceField(["EdDSA"])
+    x = serializers.CharField()
+
+
+class PublicKeysAnswer(serializers.Serializer[None]):
+    """The keys that verify access tokens: the one that signs first, then the retiring ones."""
+
+    keys = PublicKeyAnswer(many=True)

@@ -1,0 +1,60 @@
+"""Log-in with a password or a client secret.
+
+Unknown, switched off and wrong look alike, in words and in time: each one costs the check of one argon2 hash.
+"""
+
+from functools import cache
+
+from django.contrib.auth.hashers import check_password, make_password
+
+from users import login_attempts
+from users.models import ServiceClient, User
+from users.refusals import WrongLogin
+from users.sessions import TokenPair, open_session
+
+LONGEST_SECRET = 256
+
+
+def log_in(*, email: str, password: str, address: str) -> TokenPair:
+    """Open a session for the person with this e-mail address; `address` is the client's, or empty.
+
+    Refuses with WrongLogin, or with TooManyLogins after too many failures.
+    """
+    return open_session(bearer=person_with(email=email, password=password, address=address))
+
+
+def log_in_client(*, client_id: str, client_secret: str, address: str) -> TokenPair:
+    """Open a session for a service client. Refuses as `log_in` does."""
+    account = login_attempts.account_subject(kind="client", name=client_id)
+    login_attempts.admit(account=account, address=address)
+    client = ServiceClient.objects.filter(client_id=client_id).first()
+    is_right = _matches(client_secret, client.secret_hash if client else None)
+    if client is None or not is_right or not client.is_active:
+        login_attempts.count_failure(address=address)
+        raise WrongLogin
+    login_attempts.forgive(account=account)
+    return open_session(bearer=client)
+
+
+def person_with(*, email: str, password: str, address: str) -> User:
+    """Tell whose e-mail address and password these are. Refuses as `log_in` does."""
+    email = email.strip().lower()
+    account = login_attempts.account_subject(kind="user", name=email)
+    login_attempts.admit(account=account, address=address)
+    user = User.objects.filter(email=email).first()
+    is_right = _matches(password, user.password if user else None)
+    if user is None or not is_right or not user.is_active:
+        login_attempts.count_failure(address=address)
+        raise WrongLogin
+    login_attempts.forgive(account=account)
+    return user
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return make_password("the secret of nobody")
+
+
+def _matches(secret: str, secret_hash: str | None) -> bool:
+    is_right = check_password(secret[:LONGEST_SECRET], secret_hash or _hash_of_nobody())
+    return is_right and secret_hash is not None and len(secret) <= LONGEST_SECRET
