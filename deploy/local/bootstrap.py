@@ -140,8 +140,8 @@ class VirtualEnvironment:
             )
             if installed.returncode == 0:
                 return
-            complaint = last_line(installed.stderr)
+            complaint = last_line(installed.stderr).rstrip(".")
         raise CannotStart(
-            f"Installing requirements/{name}.txt failed: {complaint} "
+            f"Installing requirements/{name}.txt failed: {complaint}. "
             "Check the connection to the package registry, then run this again."
         )

@@ -19,10 +19,10 @@ from deploy.local.environment import (
     SANDBOX,
     SETTINGS,
     application_environment,
+    environment_of_tests,
     host_of,
     mode_of,
     port_of,
-    test_environment,
 )
 from deploy.local.locking import lock_requirements
 from deploy.local.ports import refuse_used_port
@@ -78,7 +78,6 @@ def run(arguments: Sequence[str]) -> int:
         say(application.table(environment))
         supervisor.start(application.background(python=venv.python, environment=environment, data=data))
         supervisor.watch()
-    return 0
 
 
 def check(arguments: Sequence[str]) -> int:
@@ -86,7 +85,7 @@ def check(arguments: Sequence[str]) -> int:
     venv = _venv(TO_DEVELOP)
     return (
         1
-        if run_checks(python=venv.python, environment=test_environment(given=os.environ, services={}))
+        if run_checks(python=venv.python, environment=environment_of_tests(given=os.environ, services={}))
         else 0
     )
 
@@ -98,11 +97,11 @@ def test(arguments: Sequence[str]) -> int:
     failed_checks = []
     if not arguments:
         failed_checks = run_checks(
-            python=venv.python, environment=test_environment(given=os.environ, services={})
+            python=venv.python, environment=environment_of_tests(given=os.environ, services={})
         )
         pytest += ["--numprocesses", str(_test_processes()), "--dist", "worksteal"]
     with _throw_away_services(venv, durable=False) as (supervisor, services):
-        environment = test_environment(given=os.environ, services=services)
+        environment = environment_of_tests(given=os.environ, services=services)
         tested = supervisor.run_to_end([*pytest, *arguments], environment=environment, lends_terminal=True)
     if failed_checks:
         say(f"Failed checks: {', '.join(failed_checks)}.")
@@ -113,7 +112,7 @@ def bench(arguments: Sequence[str]) -> int:
     """Measure on throw-away services with durable settings."""
     venv = _venv(TO_DEVELOP)
     with _throw_away_services(venv, durable=True) as (supervisor, services):
-        environment = test_environment(given=os.environ, services=services)
+        environment = environment_of_tests(given=os.environ, services=services)
         environment["DJANGO_SETTINGS_MODULE"] = SETTINGS[SANDBOX]
         command = [str(venv.python), "-m", "tests.benchmarks", *arguments]
         return supervisor.run_to_end(command, environment=environment, lends_terminal=True)

@@ -12,6 +12,7 @@ APPLICATION_SECRETS = ("SECRET_KEY", "JWT_SIGNING_KEYS", "ENCRYPTION_KEYS")
 SETTINGS = {SANDBOX: "config.settings.local", PRODUCTION: "config.settings.production"}
 TEST_SETTINGS = "config.settings.test"
 DEFAULT_PORT = 8000
+HIGHEST_PORT = 65535
 # What decides the answers of the tests: a developer's own values of these must not reach them.
 NOT_FOR_TESTS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REPLICA_DATABASE_URL", "REDIS_URL", "DEMO_PASSWORD")
 NOT_FOR_TESTS_PREFIXES = ("RATE_LIMIT_", "LIMIT_", "STRIPE_", "BASIS_THEORY_", "APPLE_PAY_", "GOOGLE_PAY_")
@@ -29,9 +30,9 @@ def mode_of(given: Mapping[str, str]) -> str:
 
 
 def port_of(given: Mapping[str, str]) -> int:
-    """Return the port to listen on; refuse what is no number."""
+    """Return the port to listen on; refuse what is none."""
     text = given.get("PORT") or str(DEFAULT_PORT)
-    if not text.isdecimal():
+    if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
         raise CannotStart(f"PORT={text} is no port: give a number from 1 to 65535.")
     return int(text)
 
@@ -59,7 +60,7 @@ def application_environment(
     return {**given, **values, **{name: given[name] for name in values if given.get(name)}, **services}
 
 
-def test_environment(*, given: Mapping[str, str], services: Mapping[str, str]) -> dict[str, str]:
+def environment_of_tests(*, given: Mapping[str, str], services: Mapping[str, str]) -> dict[str, str]:
     """Return what tests and checks run with: nothing of the developer's own configuration, and fresh secrets."""
     kept = {
         name: value

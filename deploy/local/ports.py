@@ -1,5 +1,6 @@
 """TCP ports of this machine: which is free, which is taken."""
 
+import os
 import socket
 
 from deploy.local.refusals import CannotStart
@@ -16,18 +17,13 @@ def free_port() -> int:
 
 
 def refuse_used_port(*, host: str, port: int) -> None:
-    """Refuse when somebody listens on `port` already."""
+    """Refuse a port that somebody listens on already, or that this user may not listen on."""
     try:
         with socket.create_server((host, port)):
             return
-    except OverflowError:
-        raise CannotStart(f"PORT={port} is no port: give a number from 1 to 65535.") from None
-    except PermissionError:
-        raise CannotStart(
-            f"Port {port} is for root alone: choose one above 1023, as in `PORT=8000 make run`."
-        ) from None
     except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise CannotStart(
-            f"Port {port} on {host} can't be used ({error.strerror}): stop what listens there, "
-            f"or choose another one, as in `PORT={port + 1} make run`."
+            f"Port {port} on {host} can't be used ({reason}): stop what listens there, "
+            f"or choose another one, as in `make run PORT={port + 1}`."
         ) from error

@@ -18,6 +18,7 @@ from deploy.local.refusals import CannotStart, last_line
 
 NEEDED_PROGRAMS = ("initdb", "postgres", "psql")
 OLDEST_MAJOR = 15
+DEBIAN_FOLDER = Path("/usr/lib/postgresql")
 SUPERUSER = "postgres"
 OWNER_ROLE = "open_wallet_owner"
 APPLICATION_ROLE = "open_wallet_app"
@@ -43,7 +44,9 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-def find_programs(*, wheel: Path | None, environment: Mapping[str, str]) -> Path:
+def find_programs(
+    *, wheel: Path | None, environment: Mapping[str, str], debian: Path = DEBIAN_FOLDER
+) -> Path:
     """Return the folder with PostgreSQL's programs; refuse when there is none.
 
     OPEN_WALLET_PG_BIN, then the installed wheel, then PATH, then the newest of Debian's own folders.
@@ -56,13 +59,11 @@ def find_programs(*, wheel: Path | None, environment: Mapping[str, str]) -> Path
                 "name the folder with PostgreSQL's programs."
             )
         return Path(named)
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: _number(path.parent.name), reverse=True
-    )
+    by_version = sorted(debian.glob("*/bin"), key=lambda path: _number(path.parent.name), reverse=True)
     on_path = shutil.which("postgres", path=environment.get("PATH", ""))
     candidates = [wheel] if wheel else []
     candidates += [Path(on_path).resolve().parent] if on_path else []
-    for folder in candidates + debian:
+    for folder in candidates + by_version:
         if _has_programs(folder) and _major(folder) >= OLDEST_MAJOR:
             return folder
     raise CannotStart(

@@ -1,11 +1,11 @@
 """The launcher's "no": one sentence for a person that says what to do."""
 
 
-class CannotStart(Exception):  # noqa: N818 - a sentence for a person, not an error in the code
+class CannotStart(Exception):
     """Something that the launcher needs is missing or in the way; the text is the last line that it prints."""
 
 
-class Interrupted(Exception):  # noqa: N818 - wanted, so no error
+class Interrupted(Exception):
     """Ctrl-C or SIGTERM: stop what runs, in order, and end."""
 
 

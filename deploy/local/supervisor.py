@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from deploy.local.console import say
 from deploy.local.processes import Process, describe_end, die_with_parent, kill_group
@@ -102,7 +102,7 @@ class Supervisor:
             kill_group(process)
         return process.returncode
 
-    def watch(self) -> None:
+    def watch(self) -> NoReturn:
         """Keep the programs running until Ctrl-C or SIGTERM; refuse when one can't be kept running."""
         while True:
             self._turn(longest_wait_s=1.0)

@@ -1,0 +1,61 @@
+"""The Makefile and what a continuous integration server calls."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAKE = shutil.which("make") or "make"
+
+
+def make(*arguments: str) -> str:
+    return subprocess.run([MAKE, *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_when_help_is_asked_for_then_every_target_is_listed() -> None:
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    listed = re.findall(r"^make (\S+) +\S", make("help"), re.MULTILINE)
+
+    assert phony is not None
+    assert sorted(listed) == sorted(phony[1].split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["run"], "exec python3 -m deploy.local run"),
+        (["test"], "exec python3 -m deploy.local test"),
+        (
+            ["test", "ARGS=tests/users -k 'a or b'"],
+            "exec python3 -m deploy.local test tests/users -k 'a or b'",
+        ),
+        (["run", "PYTHON=python3.12"], "exec python3.12 -m deploy.local run"),
+        (["manage", "CMD=check_books"], "exec python3 -m deploy.local manage check_books"),
+    ],
+)
+def test_when_a_target_is_made_then_it_calls_the_launcher(arguments: list[str], line: str) -> None:
+    assert make("--dry-run", *arguments).strip() == line
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_when_ci_runs_then_it_makes_test_and_passes_its_exit_code_on(tmp_path: Path, code: int) -> None:
+    pretended_make = tmp_path / "make"
+    pretended_make.write_text(f'#!/bin/sh\necho "made $* in $PWD"\nexit {code}\n')
+    pretended_make.chmod(0o755)
+
+    ran = subprocess.run(
+        [ROOT / ".ci" / "run"],
+        cwd=tmp_path,
+        env={**os.environ, "CI": "true", "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+    assert ran.returncode == code
+    assert ran.stdout.splitlines()[-1] == f"made test in {ROOT}"
