@@ -18,6 +18,7 @@ def api_of(app: str) -> list[URLResolver]:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path(".well-known/", include("users.api.well_known_urls")),
     *(route for app in APPS for route in api_of(app)),
 ]
 

@@ -36,8 +36,9 @@ class BearerAuthentication(BaseAuthentication):
             raise TokenRefused(refusal) from None
 
     def authenticate_header(self, request: Request) -> str:
-        """The challenge of a 401."""
-        return "Bearer"
+        """The challenge of a 401: RFC 6750 names an error only when a token was shown."""
+        shown = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")[0].lower() == "bearer"
+        return 'Bearer error="invalid_token"' if shown else "Bearer"
 
 
 def caller(request: Request) -> Principal:
