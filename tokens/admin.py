@@ -22,7 +22,7 @@ class PaymentTokenAdmin(admin.ModelAdmin):
     search_help_text = "Token or user id, e-mail address, last four digits or fingerprint"
     ordering = ["-id"]
     show_full_result_count = False
-    readonly_fields = [
+    readonly_fields = (
         "id",
         "user",
         "type",
@@ -37,7 +37,7 @@ class PaymentTokenAdmin(admin.ModelAdmin):
         "created_at",
         "deleted_at",
         "destroyed_at",
-    ]
+    )
     fields = readonly_fields
 
     @admin.display(description="Expires", ordering="exp_year")
