@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.local.data_directory import DataDirectory
 from deploy.local.environment import PRODUCTION
 from deploy.local.ports import LOOPBACK
-from deploy.local.programs import Program
+from deploy.local.programs import Console, Program
 
 READY_PATH = "/health/ready"
 WORKER_PROCESSES = "2"
@@ -23,9 +23,9 @@ DEMO_LOGINS = (
 )
 
 
-def prepare_command(python: Path) -> list[str]:
-    """Return what migrates the database and, in the sandbox, makes the demo data."""
-    return [str(python), "manage.py", "prepare"]
+def prepare(*, python: Path, environment: Mapping[str, str]) -> Program:
+    """Return what migrates the database and, in the sandbox, makes the demo data; it ends by itself."""
+    return Program(name="prepare", command=[str(python), "manage.py", "prepare"], environment=environment)
 
 
 def web(*, python: Path, environment: Mapping[str, str]) -> Program:
@@ -39,7 +39,7 @@ def web(*, python: Path, environment: Mapping[str, str]) -> Program:
         ],
         environment=environment,
         is_ready=lambda: answers_ready(environment),
-        on_console=True,
+        console=Console.EVERYTHING,
     )
 
 
@@ -47,7 +47,15 @@ def background(*, python: Path, environment: Mapping[str, str], data: DataDirect
     """Return what does the due work: Celery's worker and beat, or without Redis one process that sweeps."""
     if not environment.get("REDIS_URL"):
         return [_python_program("work", ["manage.py", "work"], python=python, environment=environment)]
-    celery = ["-m", "celery", "--app", "config"]
+    # It would say at every start that root is no user for it; in a container there is none other.
+    celery = [
+        "-W",
+        "ignore:You're running the worker with superuser privileges",
+        "-m",
+        "celery",
+        "--app",
+        "config",
+    ]
     level = ["--loglevel", environment.get("LOG_LEVEL") or "INFO"]
     # Celery's prefork pool needs shared memory, which some containers don't give.
     pool = "prefork" if os.access("/dev/shm", os.W_OK) or not Path("/proc").exists() else "threads"  # noqa: S108
@@ -74,7 +82,7 @@ def _python_program(
         command=[str(python), *arguments],
         environment=environment,
         orphan_signal=signal.SIGKILL,
-        on_console=True,
+        console=Console.WARNINGS,
     )
 
 

@@ -26,7 +26,7 @@ from deploy.local.environment import (
 )
 from deploy.local.locking import lock_requirements
 from deploy.local.ports import refuse_used_port
-from deploy.local.processes import describe_end, end_with_make
+from deploy.local.processes import end_with_make
 from deploy.local.refusals import CannotStart, Interrupted
 from deploy.local.services import start_services
 from deploy.local.supervisor import Supervisor
@@ -68,11 +68,7 @@ def run(arguments: Sequence[str]) -> int:
         say(f"Starting Open Wallet on {data.path} …")
         services = start_services(supervisor, data=data, venv=venv.directory, given=os.environ, durable=True)
         environment = application_environment(given=os.environ, services=services, data=data)
-        prepared = supervisor.run_to_end(application.prepare_command(venv.python), environment=environment)
-        if prepared != 0:
-            raise CannotStart(
-                f"The database can't be prepared ({describe_end(prepared)}; the reason stands above)."
-            )
+        supervisor.complete(application.prepare(python=venv.python, environment=environment))
         write_private_json(data.running, services)
         supervisor.start([application.web(python=venv.python, environment=environment)])
         say(application.table(environment))
@@ -102,7 +98,7 @@ def test(arguments: Sequence[str]) -> int:
         pytest += ["--numprocesses", str(_test_processes()), "--dist", "worksteal"]
     with _throw_away_services(venv, durable=False) as (supervisor, services):
         environment = environment_of_tests(given=os.environ, services=services)
-        tested = supervisor.run_to_end([*pytest, *arguments], environment=environment, lends_terminal=True)
+        tested = supervisor.lend_terminal([*pytest, *arguments], environment=environment)
     if failed_checks:
         say(f"Failed checks: {', '.join(failed_checks)}.")
     return tested or (1 if failed_checks else 0)
@@ -115,7 +111,7 @@ def bench(arguments: Sequence[str]) -> int:
         environment = environment_of_tests(given=os.environ, services=services)
         environment["DJANGO_SETTINGS_MODULE"] = SETTINGS[SANDBOX]
         command = [str(venv.python), "-m", "tests.benchmarks", *arguments]
-        return supervisor.run_to_end(command, environment=environment, lends_terminal=True)
+        return supervisor.lend_terminal(command, environment=environment)
 
 
 def manage(arguments: Sequence[str]) -> int:
@@ -135,7 +131,7 @@ def manage(arguments: Sequence[str]) -> int:
         environment = application_environment(given=os.environ, services=services, data=data)
         environment.pop("PROMETHEUS_MULTIPROC_DIR")
         command = [str(venv.python), "manage.py", *arguments]
-        return supervisor.run_to_end(command, environment=environment, lends_terminal=True)
+        return supervisor.lend_terminal(command, environment=environment)
 
 
 def lock(arguments: Sequence[str]) -> int:

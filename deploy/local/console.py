@@ -5,10 +5,17 @@ import signal
 import sys
 
 
-def write_lines(lines: list[bytes], *, prefix: str) -> None:
-    """Write what a child said, each line behind its name."""
-    head = f"{prefix:<8}| ".encode()
-    _write(b"".join(head + line + b"\n" for line in lines))
+def write_lines(lines: list[bytes], *, name: str) -> None:
+    """Write what the program `name` said: a JSON line speaks for itself, any other stands behind the name."""
+    head = f"{name:<8}| ".encode()
+    _write(b"".join((line if line.startswith(b"{") else head + line) + b"\n" for line in lines))
+
+
+def is_warning(line: bytes) -> bool:
+    """Return whether a JSON log line tells more than that all goes well."""
+    return line.startswith(b"{") and not any(
+        level in line for level in (b'"level":"info"', b'"level":"debug"')
+    )
 
 
 def say(text: str) -> None:

@@ -7,14 +7,23 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
-from deploy.local import console
+from deploy.local.console import is_warning, write_lines
 from deploy.local.processes import Process, die_with_parent, kill_group
 from deploy.local.refusals import CannotStart, last_line
 
 CHUNK_BYTES = 65536
 TAIL_BYTES = 8192
+
+
+class Console(Enum):
+    """How much of a program's output the console shows; the log has it all."""
+
+    NOTHING = "nothing"
+    WARNINGS = "warnings"
+    EVERYTHING = "everything"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +37,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     # What the kernel sends it when the supervisor is killed; None: the command asks the kernel by itself.
     orphan_signal: signal.Signals | None = signal.SIGTERM
-    on_console: bool = False
+    console: Console = Console.NOTHING
 
 
 class Child:
@@ -54,7 +63,7 @@ class Child:
                 self.program.command,
                 env=dict(self.program.environment),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if self.program.on_console else self._log,
+                stdout=self._log if self.program.console is Console.NOTHING else subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which keeps the order of the end
                 preexec_fn=die_with_parent(self.program.orphan_signal),
@@ -88,7 +97,9 @@ class Child:
             return False
         os.write(self._log, chunk)
         *lines, self._unfinished_line = (self._unfinished_line + chunk).split(b"\n")
-        console.write_lines(lines, prefix=self.program.name)
+        if self.program.console is Console.WARNINGS:
+            lines = [line for line in lines if is_warning(line)]
+        write_lines(lines, name=self.program.name)
         return True
 
     def bury(self) -> None:

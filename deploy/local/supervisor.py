@@ -79,18 +79,29 @@ class Supervisor:
             if waiting and time.monotonic() > latest:
                 raise waiting[0].refusal(f"isn't ready after {LONGEST_START_S:.0f} s")
 
-    def run_to_end(
-        self, command: Sequence[str], *, environment: Mapping[str, str], lends_terminal: bool = False
-    ) -> int:
-        """Run one command next to the programs; return its exit code. With `lends_terminal` keys and Ctrl-C are its."""
+    def complete(self, program: Program) -> None:
+        """Run a program that ends by itself; refuse when it fails."""
+        child = Child(program, logs=self.logs, selector=self._selector)
+        child.start()
+        try:
+            while child.runs():
+                self._turn(longest_wait_s=0.5)
+        finally:
+            if child.runs():
+                child.process.send_signal(program.stop_signal)
+                self._wait_for([child.process])
+            child.close()
+        if child.process.returncode != 0:
+            raise child.refusal(f"failed ({describe_end(child.process.returncode)})")
+
+    def lend_terminal(self, command: Sequence[str], *, environment: Mapping[str, str]) -> int:
+        """Run one command next to the programs, with the keyboard and Ctrl-C for itself; return its exit code."""
         process: Process = subprocess.Popen(
             command,
             env=dict(environment),
-            stdin=None if lends_terminal else subprocess.DEVNULL,
-            start_new_session=not lends_terminal,
             preexec_fn=die_with_parent(signal.SIGTERM),
         )
-        self._has_lent_terminal = lends_terminal
+        self._has_lent_terminal = True
         try:
             while process.poll() is None:
                 self._turn(longest_wait_s=0.5)

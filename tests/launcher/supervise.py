@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from deploy.local import supervisor
-from deploy.local.programs import Program
+from deploy.local.programs import Console, Program
 from deploy.local.refusals import CannotStart, Interrupted
 
 QUICK_STOP_S = 1.0
@@ -21,6 +21,9 @@ def main() -> int:
     try:
         with supervisor.Supervisor(logs=folder) as keeper:
             for tier in json.load(sys.stdin):
+                if isinstance(tier, dict):
+                    keeper.complete(_program(folder, **tier))
+                    continue
                 keeper.start([_program(folder, **described) for described in tier])
             (folder / "ready").touch()
             keeper.watch()
@@ -32,14 +35,14 @@ def main() -> int:
 
 
 def _program(
-    folder: Path, *, name: str, code: str, ready_file: str = "", on_console: bool = False
+    folder: Path, *, name: str, code: str, ready_file: str = "", console: str = "nothing"
 ) -> Program:
     return Program(
         name=name,
         command=[sys.executable, "-S", "-E", "-c", code],
         environment={"FOLDER": str(folder)},
         is_ready=functools.partial((folder / ready_file).exists) if ready_file else None,
-        on_console=on_console,
+        console=Console(console),
     )
 
 

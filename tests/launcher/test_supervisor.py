@@ -61,7 +61,7 @@ def supervise(tmp_path: Path) -> Iterator[Supervise]:
     started: list[subprocess.Popen[str]] = []
 
     def start(
-        *tiers: list[dict[str, object]], longest_start_s: float = LONGEST_WAIT_S
+        *tiers: list[dict[str, object]] | dict[str, object], longest_start_s: float = LONGEST_WAIT_S
     ) -> "subprocess.Popen[str]":
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "tests.launcher.supervise", str(tmp_path), str(longest_start_s)],
@@ -156,7 +156,10 @@ def test_when_a_child_cannot_start_then_all_ends_with_its_last_line(
 ) -> None:
     code = "import sys; print('reading'); print('no luck today'); sys.exit(3)"
 
-    supervisor = supervise([long_running("database")], [{"name": "web", "code": code, "ready_file": "never"}])
+    supervisor = supervise(
+        [long_running("database", ready_file="database.pids")],
+        [{"name": "web", "code": code, "ready_file": "never"}],
+    )
     output, _ = supervisor.communicate(timeout=LONGEST_WAIT_S)
 
     assert supervisor.returncode == 1
@@ -167,6 +170,38 @@ def test_when_a_child_cannot_start_then_all_ends_with_its_last_line(
         f"(the whole log: {tmp_path}/web.log)"
     )
     assert (tmp_path / "ends").read_text() == "database\n"
+
+
+def test_when_a_step_between_the_tiers_fails_then_all_ends_with_its_last_line(
+    supervise: Supervise, tmp_path: Path
+) -> None:
+    fails = {
+        "name": "prepare",
+        "code": "import sys; print('half done', flush=True); sys.exit('no such table')",
+    }
+
+    supervisor = supervise(
+        [long_running("database", ready_file="database.pids")], fails, [long_running("web")]
+    )
+    output, _ = supervisor.communicate(timeout=LONGEST_WAIT_S)
+
+    assert supervisor.returncode == 1
+    assert output == (
+        f"prepare failed (exit code 1). Its last line: no such table (the whole log: {tmp_path}/prepare.log)\n"
+    )
+    assert (tmp_path / "ends").read_text() == "database\n"
+    assert not (tmp_path / "web.pids").exists()
+
+
+def test_when_a_step_between_the_tiers_succeeds_then_the_next_tier_starts(
+    supervise: Supervise, tmp_path: Path
+) -> None:
+    supervise(
+        {"name": "prepare", "code": "import time; time.sleep(0.2); print('done')"}, [long_running("web")]
+    )
+
+    assert len(pids(tmp_path, "web")) == 1
+    assert (tmp_path / "prepare.log").read_text() == "done\n"
 
 
 def test_when_a_child_is_never_ready_then_all_ends(supervise: Supervise, tmp_path: Path) -> None:
@@ -211,10 +246,30 @@ def test_when_the_supervisor_is_killed_then_no_child_stays(supervise: Supervise,
     wait_until(lambda: not any(is_alive(pid) for pid in children))
 
 
+def test_when_a_child_logs_json_then_the_console_has_it_as_it_is_or_its_warnings_alone(
+    supervise: Supervise, tmp_path: Path
+) -> None:
+    lines = ["banner", '{"level":"info","event":"fine"}', '{"level":"warning","event":"odd"}']
+    code = f"import time; print({chr(10).join(lines)!r}, flush=True); time.sleep(600)"
+
+    supervisor = supervise([{"name": "web", "code": code, "console": "everything"}])
+    wait_until(lambda: (tmp_path / "web.log").exists() and "odd" in (tmp_path / "web.log").read_text())
+    supervisor.terminate()
+    web_output, _ = supervisor.communicate(timeout=LONGEST_WAIT_S)
+    supervisor = supervise([{"name": "worker", "code": code, "console": "warnings"}])
+    wait_until(lambda: (tmp_path / "worker.log").exists() and "odd" in (tmp_path / "worker.log").read_text())
+    supervisor.terminate()
+    worker_output, _ = supervisor.communicate(timeout=LONGEST_WAIT_S)
+
+    assert web_output.splitlines() == ["web     | banner", *lines[1:], "Stopping …"]
+    assert worker_output.splitlines() == [lines[2], "Stopping …"]
+    assert (tmp_path / "worker.log").read_text().splitlines() == lines
+
+
 def test_when_a_child_speaks_then_console_and_log_have_it(supervise: Supervise, tmp_path: Path) -> None:
     speaker = {"name": "web", "code": "import time; print('hello\\nworld', flush=True); time.sleep(600)"}
 
-    supervisor = supervise([{**speaker, "on_console": True}, {**speaker, "name": "quiet"}])
+    supervisor = supervise([{**speaker, "console": "everything"}, {**speaker, "name": "quiet"}])
     wait_until((tmp_path / "ready").exists)
     wait_until(lambda: all((tmp_path / f"{name}.log").stat().st_size > 0 for name in ("web", "quiet")))
     supervisor.terminate()
