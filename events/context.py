@@ -16,12 +16,13 @@ class RequestContext:
     address: str = ""
 
 
-_current: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())
+_NONE = RequestContext()
+_current: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 
 
 def current() -> RequestContext:
     """Tell the context of the request or task under way; all fields are empty outside of one."""
-    return _current.get()
+    return _current.get() or _NONE
 
 
 @contextmanager

@@ -81,7 +81,6 @@ def database_environment(django_db_setup: None) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def empty_caches() -> Iterator[None]:
+def empty_caches() -> None:
     """Start with empty caches and counters."""
     cache.clear()
-    yield

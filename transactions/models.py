@@ -52,11 +52,13 @@ class LedgerAccount(models.Model):
     """What one wallet, or one side of the world outside, holds in one currency, in minor units.
 
     A wallet's account shares the wallet's id. A system account (`code` set, `rolled_up`) has no floor and is
-    summed up behind its lines, so that busy deposits don't wait for each other.
+    summed up behind its lines, so that busy deposits don't wait for each other. `owner_id` is the customer whose
+    money it is.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     code = models.CharField(max_length=80, null=True, unique=True)  # noqa: DJ001 - NULL keeps wallets out of the unique index
+    owner_id = models.UUIDField(null=True)
     currency = models.CharField(max_length=3)
     rolled_up = models.BooleanField(default=False)
     balance = models.BigIntegerField(default=0)
@@ -85,9 +87,12 @@ class LedgerAccount(models.Model):
             ),
             models.CheckConstraint(
                 name="account_of_system_has_code",
-                condition=Q(rolled_up=True, code__isnull=False, floor__isnull=True)
-                | Q(rolled_up=False, code__isnull=True, floor__isnull=False),
+                condition=Q(rolled_up=True, code__isnull=False, floor__isnull=True, owner_id__isnull=True)
+                | Q(rolled_up=False, code__isnull=True, floor__isnull=False, owner_id__isnull=False),
             ),
+        ]
+        indexes = [
+            models.Index(name="account_by_owner", fields=["owner_id"], condition=Q(owner_id__isnull=False))
         ]
 
     def __str__(self) -> str:

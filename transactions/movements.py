@@ -63,3 +63,10 @@ class Movement:
     def line_of(self, account_id: UUID) -> Line:
         """Give the first line of one account."""
         return next(line for line in self.lines if line.account_id == account_id)
+
+    @property
+    def stored_answer(self) -> Answer:
+        """The answer that was stored with the movement; only a movement with a call has one."""
+        if self.answer is None:
+            raise ValueError("This movement was written without a call.")
+        return self.answer

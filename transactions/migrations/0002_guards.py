@@ -36,8 +36,8 @@ CREATE TRIGGER guard_key BEFORE UPDATE ON transactions_idempotencykey FOR EACH R
     EXECUTE FUNCTION transactions_refuse_update('an idempotency key is answered once, for ever');
 
 CREATE TRIGGER guard_account BEFORE UPDATE ON transactions_ledgeraccount FOR EACH ROW
-    WHEN ((NEW.id, NEW.code, NEW.currency, NEW.rolled_up, NEW.created_at)
-             IS DISTINCT FROM (OLD.id, OLD.code, OLD.currency, OLD.rolled_up, OLD.created_at)
+    WHEN ((NEW.id, NEW.code, NEW.owner_id, NEW.currency, NEW.rolled_up, NEW.created_at)
+             IS DISTINCT FROM (OLD.id, OLD.code, OLD.owner_id, OLD.currency, OLD.rolled_up, OLD.created_at)
           OR NEW.last_seq < OLD.last_seq OR NEW.version < OLD.version
           OR NEW.total_in < OLD.total_in OR NEW.total_out < OLD.total_out)
     EXECUTE FUNCTION transactions_refuse_update('an account keeps its identity and never counts backwards');

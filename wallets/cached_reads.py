@@ -1,0 +1,135 @@
+"""Wallets as GET shows them, kept in Redis for five minutes and replaced at commit by newer versions only.
+
+For showing, never for deciding: money code reads the locked row. Without Redis, or when it fails, the database
+answers; a commit whose process dies before it has told the cache is stale there for five minutes at the most.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+from events.clock import now
+from transactions.prepared import run
+from wallets.locks import SELECT_WALLETS, LockedWallet, wallet_of_row
+
+LIFETIME_S = 300
+AVOID_AFTER_FAILURE_S = 5.0
+
+_VERSION_DIGITS = 19
+_KEEP_NEWER = """
+local current = redis.call('GET', KEYS[1])
+if current and string.sub(current, 1, 19) >= string.sub(ARGV[1], 1, 19) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+_SELECT_ONE = SELECT_WALLETS + " WHERE w.id = %s"
+
+_log = structlog.get_logger()
+_avoid_until = 0.0
+
+
+class ShownWallet:
+    """A wallet as the API shows it, with the version that its ETag and the cache go by."""
+
+    __slots__ = ("body", "user_id", "version")
+
+    def __init__(self, *, version: int, user_id: UUID, body: bytes) -> None:
+        self.version = version
+        self.user_id = user_id
+        self.body = body
+
+
+def as_shown(wallet: LockedWallet) -> dict[str, Any]:
+    """Give the wallet's fields as the API names them; amounts in minor units."""
+    updated_at = wallet.updated_at if wallet.posted_at is None else max(wallet.updated_at, wallet.posted_at)
+    return {
+        "id": wallet.id,
+        "user_id": wallet.user_id,
+        "currency": wallet.currency,
+        "balance": wallet.balance,
+        "held": wallet.held,
+        "available": wallet.available,
+        "status": wallet.status,
+        "label": wallet.label,
+        "metadata": wallet.metadata,
+        "created_at": wallet.created_at,
+        "updated_at": updated_at,
+    }
+
+
+def read_wallet(wallet_id: UUID) -> ShownWallet | None:
+    """Show a wallet as it was committed last; None where there is no such wallet."""
+    stored = _get(wallet_id)
+    if stored is not None:
+        head = _VERSION_DIGITS + 36
+        return ShownWallet(
+            version=int(stored[:_VERSION_DIGITS]),
+            user_id=UUID(stored[_VERSION_DIGITS:head].decode()),
+            body=stored[head:],
+        )
+    rows = run(_SELECT_ONE, (wallet_id,))
+    if not rows:
+        return None
+    wallet = wallet_of_row(rows[0])
+    replace([wallet])
+    return ShownWallet(version=wallet.version, user_id=wallet.user_id, body=_body(wallet))
+
+
+def replace_after_commit(wallet: LockedWallet) -> None:
+    """Have the cache take the wallet as it stands once the transaction under way has committed."""
+    transaction.on_commit(lambda: replace([wallet]), robust=True)
+
+
+def replace(wallets: Sequence[LockedWallet]) -> None:
+    """Put wallets in the cache where it doesn't hold a newer version, in one round trip."""
+    if not settings.REDIS_URL or time.monotonic() < _avoid_until:
+        return
+    try:
+        pipeline = get_redis_connection("default").pipeline(transaction=False)
+        for wallet in wallets:
+            value = f"{wallet.version:0{_VERSION_DIGITS}d}{wallet.user_id}".encode() + _body(wallet)
+            pipeline.eval(_KEEP_NEWER, 1, _key(wallet.id), value, _lifetime_s(wallet))
+        pipeline.execute()
+    except RedisError as error:
+        _avoid(error)
+
+
+def _get(wallet_id: UUID) -> bytes | None:
+    if not settings.REDIS_URL or time.monotonic() < _avoid_until:
+        return None
+    try:
+        found = get_redis_connection("default").get(_key(wallet_id))
+    except RedisError as error:
+        _avoid(error)
+        return None
+    return found if isinstance(found, bytes) else None
+
+
+def _avoid(error: RedisError) -> None:
+    global _avoid_until
+    _avoid_until = time.monotonic() + AVOID_AFTER_FAILURE_S
+    _log.warning("wallet_cache_unreachable", error=type(error).__name__)
+
+
+def _key(wallet_id: UUID) -> str:
+    return f"ow:wallet:{wallet_id}"
+
+
+def _body(wallet: LockedWallet) -> bytes:
+    return orjson.dumps(as_shown(wallet), option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
+
+
+def _lifetime_s(wallet: LockedWallet) -> int:
+    if wallet.stored_status == "suspended" and wallet.suspended_until is not None:
+        left_s = (wallet.suspended_until - now()).total_seconds()
+        if left_s > 0:
+            return max(1, min(LIFETIME_S, int(left_s)))
+    return LIFETIME_S

@@ -1,0 +1,45 @@
+"""What wallets refuse, with the codes that client apps rely on."""
+
+from transactions.refusals import Refusal
+
+
+class WalletSuspended(Refusal):
+    """The wallet is suspended: only what was under way still posts."""
+
+    code = "wallet_suspended"
+    default_detail = "The wallet is suspended."
+
+
+class WalletClosed(Refusal):
+    """The wallet is closed for good."""
+
+    code = "wallet_closed"
+    default_detail = "The wallet is closed."
+
+
+class WalletNotEmpty(Refusal):
+    """Only an empty wallet with nothing pending can be closed."""
+
+    code = "wallet_not_empty"
+    default_detail = "The wallet has a balance, an open hold or something pending."
+
+
+class WalletExists(Refusal):
+    """The customer has an open wallet in this currency already."""
+
+    code = "wallet_exists"
+    default_detail = "There is an open wallet in this currency already."
+
+
+class SameWallet(Refusal):
+    """Source and target are the same wallet."""
+
+    code = "same_wallet"
+    default_detail = "A transfer needs two different wallets."
+
+
+class TargetUnavailable(Refusal):
+    """The target exists but can't receive: suspended, closed, full, or of another currency."""
+
+    code = "target_unavailable"
+    default_detail = "The receiving wallet can not take this transfer."
