@@ -1,5 +1,93 @@
-"""System checks: what must hold of every route before anything is served."""
+"""System checks: what must hold of every route before anything is served.
+
+A view that declares no scopes would be closed to everybody; that a route can't even be started without them
+makes whoever adds one decide who may use it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps.config import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.views import APIView
+
+from users.roles import AUTHENTICATED, PERMISSIONS, PUBLIC
+
+API = "api/v1/"
+WRITES = frozenset({"post", "put", "patch", "delete"})
+KEY_USES = frozenset({"required", "accepted"})
+
+
+def served_routes(
+    patterns: Sequence[URLPattern | URLResolver], prefix: str = ""
+) -> Iterator[tuple[str, URLPattern]]:
+    """Walk the URL table: each route's path and its pattern."""
+    for pattern in patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from served_routes(pattern.url_patterns, path)
+        else:
+            yield path, pattern
+
+
+def route_errors(path: str, pattern: URLPattern) -> Iterator[checks.Error]:
+    """Find what a route of the API fails to declare."""
+    view: type[APIView] | None = getattr(pattern.callback, "cls", None)
+    actions: dict[str, str] | None = getattr(pattern.callback, "actions", None)
+    if view is None and not path.startswith(API):
+        return
+    if view is None or actions is None:
+        yield checks.Error(f"/{path} is not served by a viewset.", id="config.E001", obj=path)
+        return
+    scopes: dict[str, str] = getattr(view, "scopes", {})
+    keys: dict[str, str] = getattr(view, "keys", {})
+    for method, action in actions.items():
+        call = f"{method.upper()} /{path} ({view.__name__}.{action})"
+        scope = scopes.get(action)
+        if scope is None:
+            yield checks.Error(
+                f"{call} declares no scope.", hint="Add it to `scopes`.", id="config.E002", obj=path
+            )
+        elif scope not in PERMISSIONS and scope not in (PUBLIC, AUTHENTICATED):
+            yield checks.Error(f"{call} declares the unknown permission {scope}.", id="config.E003", obj=path)
+        # Without a principal there is nobody whose key it would be.
+        if method in WRITES and scope != PUBLIC and keys.get(action) not in KEY_USES:
+            yield checks.Error(
+                f"{call} doesn't declare whether it needs an Idempotency-Key.",
+                hint='Add it to `keys`, as "required" or "accepted".',
+                id="config.E004",
+                obj=path,
+            )
+
+
+def check_routes(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[checks.CheckMessage]:
+    """Every route of the API declares its scopes, and every write the use of its key."""
+    return [
+        error
+        for path, pattern in served_routes(get_resolver().url_patterns)
+        for error in route_errors(path, pattern)
+    ]
+
+
+def check_database_roles(
+    app_configs: Sequence[AppConfig] | None, **_options: Any
+) -> list[checks.CheckMessage]:
+    """The application doesn't work as the owner of its tables: an owner can switch the book's guards off."""
+    databases = settings.DATABASES
+    if databases["default"]["USER"] != databases["owner"]["USER"]:
+        return []
+    return [
+        checks.Warning(
+            "The application works as the owner of its tables.",
+            hint="Set DATABASE_OWNER_URL to the owner's role and DATABASE_URL to one that isn't the owner.",
+            id="config.W001",
+        )
+    ]
 
 
 def register_checks() -> None:
-    """Register."""
+    """Register all checks of the composition root."""
+    checks.register(check_routes, "api")
+    checks.register(check_database_roles, "database_roles")

@@ -1,7 +1,246 @@
-"""How the OpenAPI document tells what the code promises."""
+"""How the OpenAPI document tells what the code promises: scopes, keys, headers and every error answer."""
+
+from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.serializers import Serializer
+
+from config.gateway.problems import ADVICE_TEXTS, PROBLEMS
+from users.roles import AUTHENTICATED, PUBLIC
+
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+# Calls whose path ends so speak with a payment provider.
+PROVIDER_CALLS = (
+    "/fund",
+    "/process",
+    "/merchant-session",
+    "/tokens/card",
+    "/tokens/apple-pay",
+    "/tokens/google-pay",
+)
+
+IDEMPOTENCY_KEY_TEXT = (
+    "1 to 255 visible ASCII characters that name this one intended effect, such as a UUID. The same key with the same "
+    "request answers what the first one did, with `Idempotent-Replayed: true`; with another request it is 422 "
+    "`idempotency_key_reused`. A key never expires."
+)
 
 
 class ContractSchema(AutoSchema):
     """One operation of the document."""
+
+    def scope(self) -> str:
+        """Tell what the view declares for this operation."""
+        return str(getattr(self.view, "scopes", {}).get(getattr(self.view, "action", ""), PUBLIC))
+
+    def key_use(self) -> str:
+        """Tell whether the operation needs an Idempotency-Key: `required`, `accepted` or nothing."""
+        if self.method not in WRITES:
+            return ""
+        return str(getattr(self.view, "keys", {}).get(getattr(self.view, "action", ""), ""))
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        """Name the bearer token where one is needed."""
+        return [] if self.scope() == PUBLIC else [{"bearer": []}]
+
+    def get_description(self) -> str:  # type: ignore[override]
+        """Add the permission to the description."""
+        scope = self.scope()
+        needs = {PUBLIC: "Needs no token.", AUTHENTICATED: "Needs any access token."}
+        return (
+            f"{super().get_description()}\n\n{needs.get(scope, f'Needs the permission `{scope}`.')}".strip()
+        )
+
+    def get_override_parameters(self) -> list[OpenApiParameter | Serializer[Any] | type[Serializer[Any]]]:
+        """Add the headers that the gateway reads."""
+        headers: list[OpenApiParameter | Serializer[Any] | type[Serializer[Any]]] = [
+            OpenApiParameter(
+                "X-Request-ID",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="8 to 128 of `[A-Za-z0-9._-]`; made when absent. Returned on every answer.",
+            )
+        ]
+        use = self.key_use()
+        if use:
+            headers.append(
+                OpenApiParameter(
+                    "Idempotency-Key",
+                    OpenApiTypes.STR,
+                    OpenApiParameter.HEADER,
+                    required=use == "required",
+                    description=IDEMPOTENCY_KEY_TEXT,
+                )
+            )
+        return headers
+
+    def problem_statuses(self) -> list[int]:
+        """List the statuses of the problems that the operation may answer with."""
+        statuses = {400, 429, 500, 503}
+        if self.scope() != PUBLIC or "/auth/" in self.path:
+            statuses.add(401)
+        if self.scope() != PUBLIC:
+            statuses.add(403)
+        if "{" in self.path or self.method in WRITES:
+            statuses.add(404)
+        if self.method in ("POST", "PUT", "PATCH"):
+            statuses |= {413, 415}
+        if self.key_use():
+            statuses |= {409, 422}
+        if self.method == "POST" and self.path.endswith(PROVIDER_CALLS):
+            statuses |= {402, 410, 502, 504}
+        if "session" in self.path or "tokens" in self.path:
+            statuses.add(410)
+        return sorted(statuses)
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        """Add the error answers and the headers of each answer."""
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        for status, answer in operation["responses"].items():
+            headers = answer.setdefault("headers", {})
+            headers["X-Request-ID"] = {"$ref": "#/components/headers/RequestId"}
+            headers["RateLimit"] = {"$ref": "#/components/headers/RateLimit"}
+            headers["RateLimit-Policy"] = {"$ref": "#/components/headers/RateLimitPolicy"}
+            if self.key_use() and status.startswith("2"):
+                headers["Idempotent-Replayed"] = {"$ref": "#/components/headers/IdempotentReplayed"}
+        for status in self.problem_statuses():
+            operation["responses"].setdefault(
+                str(status), {"$ref": f"#/components/responses/Problem{status}"}
+            )
+        return operation
+
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "An error by RFC 9457.",
+    "required": [
+        "type", "title", "status", "detail", "instance", "code", "request_id", "advice", "errors",
+    ],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "description": "The page that explains the code."},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "code": {"type": "string", "enum": sorted(PROBLEMS)},
+        "request_id": {"type": "string"},
+        "advice": {
+            "type": "string",
+            "enum": list(ADVICE_TEXTS),
+            "description": " ".join(f"`{advice}`: {text}" for advice, text in ADVICE_TEXTS.items()),
+        },
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "detail"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+        "decline_code": {"type": "string", "description": "With `payment_declined`: why the issuer declined."},
+    },
+}  # fmt: skip
+
+HEADERS: dict[str, Any] = {
+    "RequestId": {"description": "The request's id, to quote when asking for help.", "schema": {"type": "string"}},
+    "RateLimit": {
+        "description": "What remains of each quota, and the seconds until it is whole again.",
+        "schema": {"type": "string", "examples": ['"global";r=99;t=900, "user";r=49;t=900']},
+    },
+    "RateLimitPolicy": {
+        "description": "The quotas, and their windows in seconds.",
+        "schema": {"type": "string", "examples": ['"global";q=100;w=900, "user";q=50;w=900']},
+    },
+    "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "IdempotentReplayed": {
+        "description": "`true` when this answers a repeated request with the first one's answer.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Challenge": {"description": "`Bearer`.", "schema": {"type": "string"}},
+}  # fmt: skip
+
+
+def _problem_example(code: str) -> dict[str, Any]:
+    problem = PROBLEMS[code]
+    return {
+        "summary": problem.title,
+        "value": {
+            "type": f"https://wallet.example.com/docs/errors/{code}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": f"{problem.title}.",
+            "instance": "/api/v1/wallet",
+            "code": code,
+            "request_id": "019a3f2e-7c1b-7d52-9b1e-0c8f4a6d2e11",
+            "advice": problem.advice,
+            "errors": [],
+        },
+    }
+
+
+def _problem_response(status: int) -> dict[str, Any]:
+    codes = [problem.code for problem in PROBLEMS.values() if problem.status == status]
+    headers = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
+    if any(PROBLEMS[code].retry_after_s for code in codes):
+        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
+    if status == 401:
+        headers["WWW-Authenticate"] = {"$ref": "#/components/headers/Challenge"}
+    return {
+        "description": ", ".join(f"`{code}`" for code in codes),
+        "headers": headers,
+        "content": {
+            "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {code: _problem_example(code) for code in codes},
+            }
+        },
+    }
+
+
+def add_components(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
+    """Add what all operations share: the bearer token, the headers and the problems."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components["headers"] = HEADERS
+    components["responses"] = {
+        f"Problem{status}": _problem_response(status)
+        for status in sorted({problem.status for problem in PROBLEMS.values()})
+    }
+    components.setdefault("securitySchemes", {})["bearer"] = {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An access token of POST /api/v1/auth/token.",
+    }
+    return result
+
+
+def add_operations(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
+    """Add the health checks, which are no part of the versioned API."""
+    answer = {"description": "It is.", "content": {"application/json": {"schema": {"type": "object"}}}}
+    result["paths"]["/health"] = {
+        "get": {
+            "operationId": "health",
+            "tags": ["Operations"],
+            "summary": "Whether the process lives",
+            "responses": {"200": answer},
+        }
+    }
+    result["paths"]["/health/ready"] = {
+        "get": {
+            "operationId": "health_ready",
+            "tags": ["Operations"],
+            "summary": "Whether it can serve",
+            "description": "Asks the database, the cache, the broker, and whether all migrations have run.",
+            "responses": {"200": answer, "503": {"$ref": "#/components/responses/Problem503"}},
+        }
+    }
+    return result

@@ -5,6 +5,8 @@ from importlib import import_module
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from config.gateway import api_docs, error_pages, health, metrics
+
 APPS = ("users", "events", "transactions", "wallets", "tokens", "payments", "backoffice")
 
 
@@ -18,8 +20,14 @@ def api_of(app: str) -> list[URLResolver]:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
-    path(".well-known/", include("users.api.well_known_urls")),
     *(route for app in APPS for route in api_of(app)),
+    path("health", health.live, name="health"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("api/schema", api_docs.schema, name="schema"),
+    path("api/docs", api_docs.docs, name="api-docs"),
+    path("docs/errors", error_pages.error_index, name="error-codes"),
+    path("docs/errors/<str:code>", error_pages.error_page, name="error-code"),
 ]
 
 handler400 = "config.gateway.errors.bad_request"

@@ -3,6 +3,8 @@
 Django's checks want these in MIDDLEWARE and accept subclasses; each one steps aside for data.
 """
 
+from collections.abc import Awaitable
+
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -17,7 +19,7 @@ from config.gateway.errors import PAGE_PATHS, PROGRAM_PATHS
 class ForPages(MiddlewareMixin):
     """Step aside for data."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         path = request.path_info
         if path.startswith(PROGRAM_PATHS) and not path.startswith(PAGE_PATHS):
             return self.get_response(request)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from redis.exceptions import RedisError
 from rest_framework import exceptions as drf
 from rest_framework.views import APIView
@@ -92,13 +92,17 @@ def problem_answer(
     body = problem_body(request, problem, detail=detail, errors=errors, extra=extra)
     response: HttpResponse
     if is_for_people(request):
-        advice = ADVICE_TEXTS[problem.advice]
-        response = render(request, "docs/problem.html", {"body": body, "problem": problem, "advice": advice})
-        response.status_code = problem.status
+        # Without the request: a page that says that the database is away must not ask it who is logged in.
+        page = render_to_string(
+            "docs/problem.html", {"body": body, "problem": problem, "advice": ADVICE_TEXTS[problem.advice]}
+        )
+        response = HttpResponse(page, status=problem.status)
     else:
         response = HttpResponse(
             orjson.dumps(body, default=str), status=problem.status, content_type="application/problem+json"
         )
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if problem.retry_after_s:
         response.headers["Retry-After"] = str(problem.retry_after_s)
     for name, value in (headers or {}).items():
@@ -140,13 +144,10 @@ def _of_drf(request: HttpRequest, failure: drf.APIException, view: APIView | Non
     if errors and not detail:
         first = errors[0]
         detail = f"{first['field']}: {first['detail']}" if first["field"] else str(first["detail"])
-    if PROBLEMS[code].status == 401:
-        challenge = getattr(failure, "auth_header", None) or "Bearer"
-        headers["WWW-Authenticate"] = (
-            f'{challenge} error="{code}"' if code != "not_authenticated" else challenge
-        )
+    if getattr(failure, "auth_header", None):
+        headers["WWW-Authenticate"] = str(failure.auth_header)  # type: ignore[attr-defined]
     if isinstance(failure, drf.Throttled):
-        wait_s = max(1, int(failure.wait or 1))
+        wait_s = max(1, int(getattr(failure, "wait", None) or 1))
         headers["Retry-After"] = str(wait_s)
         detail = f"Too many requests: wait {wait_s} seconds."
     if isinstance(failure, drf.MethodNotAllowed):
@@ -171,7 +172,12 @@ def answer_for(
         if not errors and field:
             errors = [{"field": field, "code": code, "detail": detail}]
         return problem_answer(
-            request, code, detail=detail, errors=errors, extra=getattr(failure, "extra", None)
+            request,
+            code,
+            detail=detail,
+            errors=errors,
+            extra=getattr(failure, "extra", None),
+            headers=getattr(failure, "headers", None),
         )
     if isinstance(failure, Http404):
         return problem_answer(request, "not_found")

@@ -65,13 +65,13 @@ def count(lasts_s: dict[str, int]) -> dict[str, int]:
 
 def _count_in_redis(lasts_s: dict[str, int]) -> dict[str, int]:
     client = get_redis_connection("default")
-    arguments = (len(lasts_s), *lasts_s, *(seconds + GRACE_S for seconds in lasts_s.values()))
+    arguments: list[str | int] = [*lasts_s, *(seconds + GRACE_S for seconds in lasts_s.values())]
     if not _redis.digest:
         _redis.digest = client.script_load(_SCRIPT)
     try:
-        counts = client.evalsha(_redis.digest, *arguments)
+        counts = client.evalsha(_redis.digest, len(lasts_s), *arguments)
     except NoScriptError:
-        counts = client.eval(_SCRIPT, *arguments)
+        counts = client.eval(_SCRIPT, len(lasts_s), *arguments)
     return dict(zip(lasts_s, counts, strict=True))
 
 

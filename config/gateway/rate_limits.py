@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django_ratelimit.core import ALL, _get_window, _make_cache_key
+from django_ratelimit import ALL
+from django_ratelimit.core import _get_window, _make_cache_key
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 

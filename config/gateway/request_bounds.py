@@ -69,5 +69,5 @@ class RequestBoundsMiddleware:
         """Read a body that announces no length, which Django would take for none; tells whether it is too large."""
         body = request.META["wsgi.input"].read(limit_bytes + 1)
         request.META["CONTENT_LENGTH"] = str(len(body))
-        request._stream = BytesIO(body)  # type: ignore[attr-defined]
+        request._stream = BytesIO(body)
         return len(body) > limit_bytes

@@ -66,6 +66,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         context = context_of(request.META)
+        request.META["CLIENT_ADDRESS"] = context.address
         with request_context(context):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = context.request_id

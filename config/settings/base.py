@@ -11,6 +11,7 @@ from config.environment import environment
 # Lets classes such as ModelAdmin[Wallet] be written with their types at run time too.
 django_stubs_ext.monkeypatch()
 
+VERSION = "0.1.0"
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 OPEN_WALLET_MODE = environment.open_wallet_mode
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.gateway.request_ids.RequestIdMiddleware",
     "config.gateway.access_log.AccessLogMiddleware",
+    "config.gateway.metrics.RequestMetricsMiddleware",
     "config.gateway.security_headers.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.gateway.security_headers.CrossOriginMiddleware",
@@ -136,6 +138,43 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_TOKEN": None,
     "DATETIME_FORMAT": "iso-8601",
     "COERCE_DECIMAL_TO_STRING": False,
+}
+
+# How long answers that are the same for everybody are kept, here and by clients, in seconds.
+RESPONSE_CACHE_S = {"schema": 300, "jwks": 300, "dashboard": 30}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Open Wallet",
+    "DESCRIPTION": (
+        "Stored-value wallets: fund them, pay and transfer from them, and see every movement.\n\n"
+        "Amounts are integers in the currency's minor unit. Every error is an RFC 9457 problem with a stable `code`. "
+        "Calls that move money need an `Idempotency-Key`: one key has one effect, for ever."
+    ),
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    "SERVERS": [{"url": PUBLIC_URL}],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.add_components",
+        "config.openapi.add_operations",
+    ],
+    "TAGS": [
+        {"name": name}
+        for name in (
+            "Authentication",
+            "Wallets",
+            "Payments",
+            "Tokens",
+            "Transactions",
+            "Refunds",
+            "Administration",
+            "Events",
+            "Operations",
+        )
+    ],
 }
 
 REDIS_URL = environment.redis_url
