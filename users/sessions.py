@@ -79,8 +79,8 @@ def close_session(*, refresh: str) -> None:
 
 def forget_ended_sessions(*, now: datetime) -> int:
     """Delete the sessions whose last token ran out over a day ago; tell how many."""
-    count, _ = RefreshFamily.objects.filter(expires_at__lt=now - KEPT_AFTER_EXPIRY).delete()
-    return count
+    _, deleted = RefreshFamily.objects.filter(expires_at__lt=now - KEPT_AFTER_EXPIRY).delete()
+    return deleted.get(RefreshFamily._meta.label, 0)
 
 
 def _expiry(now: datetime) -> datetime:

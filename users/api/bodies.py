@@ -28,7 +28,9 @@ class InvalidRequest(APIException):
     default_detail = "The request is not valid."
 
     def __init__(self, errors: list[InputError], code: str = default_code) -> None:
-        super().__init__(code=code)
+        first = errors[0]
+        named = f"{first['field']}: {first['detail']}" if first["field"] else first["detail"]
+        super().__init__(detail=named, code=code)
         self.errors = errors
         self.code = code
 
