@@ -69,7 +69,7 @@ CREATE TABLE events_auditentry (
     request_id varchar(128) NOT NULL DEFAULT '',
     address varchar(64) NOT NULL DEFAULT ''
 ) PARTITION BY RANGE (id);
-CREATE INDEX audit_by_object ON events_auditentry (object_type, object_id, id);
+CREATE INDEX audit_by_object ON events_auditentry (object_id, object_type, id);
 CREATE INDEX audit_by_actor ON events_auditentry (actor, id);
 CREATE INDEX audit_by_request ON events_auditentry (request_id) WHERE request_id <> '';
 
