@@ -323,6 +323,7 @@ def test_when_a_deletion_is_repeated_with_its_key_then_the_first_answer_comes_ba
 
 
 def test_when_the_vault_is_down_at_deletion_then_the_sweep_destroys_the_item_later(alice, remote_vault):
+    sweep_vault()
     token = saved(alice)
     remote_vault.is_down = True
     delete_token(token_id=token.id, owner_id=alice.id, actor="user:test", call=keyed())
@@ -376,6 +377,9 @@ def test_when_new_cards_go_elsewhere_then_older_tokens_are_found_in_their_own_va
 
 
 def test_when_an_item_was_abandoned_for_an_hour_then_the_sweep_discards_it(alice, clock):
+    clock(NOW + timedelta(hours=2))
+    sweep_vault()
+    clock(NOW)
     kept = saved(alice)
     lost = PaymentToken(id=uuid7())
     vault_of("local").store_card(token_id=lost.id, card=checked_card(**DECLINED, now=NOW), now=NOW)
