@@ -13,9 +13,33 @@ SETTINGS = {SANDBOX: "config.settings.local", PRODUCTION: "config.settings.produ
 TEST_SETTINGS = "config.settings.test"
 DEFAULT_PORT = 8000
 HIGHEST_PORT = 65535
-# What decides the answers of the tests: a developer's own values of these must not reach them.
-NOT_FOR_TESTS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REPLICA_DATABASE_URL", "REDIS_URL", "DEMO_PASSWORD")
-NOT_FOR_TESTS_PREFIXES = ("RATE_LIMIT_", "LIMIT_", "STRIPE_", "BASIS_THEORY_", "APPLE_PAY_", "GOOGLE_PAY_")
+# A developer's own configuration must not decide the answers of the tests, nor what make keeps for itself.
+NOT_FOR_TESTS = {
+    *(
+        "HOST",
+        "PORT",
+        "PUBLIC_URL",
+        "ALLOWED_HOSTS",
+        "TRUSTED_PROXIES",
+        "CORS_ORIGINS",
+        "LOG_LEVEL",
+        "SENTRY_DSN",
+    ),
+    *(
+        "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        "REPLICA_DATABASE_URL",
+        "REDIS_URL",
+        "DEMO_PASSWORD",
+        "OPEN_WALLET_DATA",
+    ),
+    *("REGISTRATION_OPEN", "TOKEN_VAULT", "PAYMENT_PROCESSOR", "PROMETHEUS_MULTIPROC_DIR"),
+    *("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS", "CMD", "PYTHON"),
+}
+NOT_FOR_TESTS_PREFIXES = (
+    *("RATE_LIMIT_", "LIMIT_", "WEB_", "ACCESS_TOKEN_", "REFRESH_TOKEN_"),
+    *("STRIPE_", "BASIS_THEORY_", "APPLE_PAY_", "GOOGLE_PAY_"),
+)
 
 
 def mode_of(given: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """What the application is started with, and what stops the start before anything is installed."""
 
 import base64
+import dataclasses
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from config.environment import Environment
 from deploy.local.data_directory import DataDirectory
 from deploy.local.environment import application_environment, environment_of_tests
 
@@ -118,6 +120,13 @@ def test_when_tests_run_then_a_developers_configuration_does_not_reach_them() ->
         "OPEN_WALLET_MODE": "sandbox",
     }
     assert environment["SECRET_KEY"] != "mine"
+
+
+@pytest.mark.parametrize("name", [declared.name.upper() for declared in dataclasses.fields(Environment)])
+def test_when_tests_run_then_no_variable_of_the_application_comes_from_outside(name: str) -> None:
+    environment = environment_of_tests(given={name: "from outside"}, services=SERVICES)
+
+    assert environment.get(name) != "from outside"
 
 
 def test_when_production_lacks_secrets_then_run_names_them(tmp_path: Path) -> None:

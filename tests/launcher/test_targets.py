@@ -13,7 +13,11 @@ MAKE = shutil.which("make") or "make"
 
 
 def make(*arguments: str) -> str:
-    return subprocess.run([MAKE, *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = [MAKE, *arguments]
+    outside_of_make = {"PATH": os.environ["PATH"]}
+    return subprocess.run(
+        command, cwd=ROOT, env=outside_of_make, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def test_when_help_is_asked_for_then_every_target_is_listed() -> None:
