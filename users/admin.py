@@ -1,69 +1,93 @@
 """Users and service clients in the back office: to find and to read; nothing secret, nothing editable."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from users.models import ServiceClient, User
-
-
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """A model that staff may look at."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class FoundById(ReadOnlyAdmin):
-    """Searched by its id as well, whole, without asking every row for a likeness to it."""
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        try:
-            return queryset.filter(pk=UUID(search_term.strip())), False
-        except ValueError:
-            return super().get_search_results(request, queryset, search_term)
+from users.roles import Role
+from users.staff_screens import StaffScreen, identifier, moment, screen_url, state
 
 
 @admin.register(User)
-class UserAdmin(FoundById):
+class UserScreen(StaffScreen):
     """Customers and staff."""
 
-    list_display = ["email", "name", "role", "is_active", "created_at"]
-    list_filter = ["role", "is_active"]
-    search_fields = ["email", "name"]
-    search_help_text = "An id, or a part of an e-mail address or a name"
-    fields = [
+    purpose = "Customers and staff: who they are and whether they may log in"
+    list_display = ("email_link", "name", "role", "standing", "created")
+    list_filter = ("role", "is_active")
+    search_help_text = "Id or e-mail address of a user"
+    email_lookups = ("email",)
+    fields = (
         "id",
         "email",
         "name",
         "role",
-        "is_active",
+        "standing",
         "time_zone",
         "locale",
         "notifications",
-        "created_at",
-        "last_login",
-        "tokens_valid_from",
-    ]
+        "created",
+        "last_seen",
+        "sessions_from",
+    )
+
+    @admin.display(description="e-mail")
+    def email_link(self, user: User) -> SafeString:
+        return identifier(user.email, url=screen_url("users.user", user.id))
+
+    @admin.display(description="standing")
+    def standing(self, user: User) -> SafeString:
+        return state("active" if user.is_active else "inactive")
+
+    @admin.display(description="created (UTC)")
+    def created(self, user: User) -> SafeString:
+        return moment(user.created_at)
+
+    @admin.display(description="last log-in to the back office (UTC)")
+    def last_seen(self, user: User) -> SafeString:
+        return moment(user.last_login)
+
+    @admin.display(description="sessions count from (UTC)")
+    def sessions_from(self, user: User) -> SafeString:
+        return moment(user.tokens_valid_from)
 
 
 @admin.register(ServiceClient)
-class ServiceClientAdmin(FoundById):
-    """Programs that call the API."""
+class ServiceClientScreen(StaffScreen):
+    """Programs that call the API for any customer."""
 
-    list_display = ["client_id", "name", "is_active", "created_at"]
-    list_filter = ["is_active"]
-    search_fields = ["client_id", "name"]
-    search_help_text = "An id, or a part of a client id or a name"
-    fields = ["id", "client_id", "name", "scopes", "is_active", "created_at", "tokens_valid_from"]
+    purpose = "Programs that call the API for any customer"
+    list_display = ("client_link", "name", "standing", "created")
+    list_filter = ("is_active",)
+    search_help_text = "Id or client id of a service client"
+    text_lookups = ("client_id",)
+    fields = ("id", "client_id", "name", "scopes", "standing", "created", "sessions_from")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Programs are the business of those who run the installation or audit it."""
+        role = getattr(request.user, "role", "")
+        return super().has_view_permission(request, obj) and role in (Role.ADMIN, Role.AUDITOR)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave the hash of the secret in the database."""
+        return super().get_queryset(request).defer("secret_hash")
+
+    @admin.display(description="client id")
+    def client_link(self, client: ServiceClient) -> SafeString:
+        return identifier(client.client_id, url=screen_url("users.serviceclient", client.id))
+
+    @admin.display(description="standing")
+    def standing(self, client: ServiceClient) -> SafeString:
+        return state("active" if client.is_active else "inactive")
+
+    @admin.display(description="created (UTC)")
+    def created(self, client: ServiceClient) -> SafeString:
+        return moment(client.created_at)
+
+    @admin.display(description="sessions count from (UTC)")
+    def sessions_from(self, client: ServiceClient) -> SafeString:
+        return moment(client.tokens_valid_from)

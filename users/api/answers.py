@@ -44,7 +44,13 @@ def resource(request: Request | HttpRequest, data: Any, version: int | str | Non
 
     `version` must change with all that `data` shows; without one the ETag is the hash of the body.
     """
-    body = json_bytes(data)
+    return resource_bytes(request, json_bytes(data), version)
+
+
+def resource_bytes(
+    request: Request | HttpRequest, body: bytes, version: int | str | None = None
+) -> HttpResponse:
+    """Answer as `resource` does with JSON that has been written already."""
     tag = hashlib.blake2b(body, digest_size=16).hexdigest() if version is None else str(version)
     etag = f'"{tag}"'
     headers = {"Cache-Control": PRIVATE, "ETag": etag}
