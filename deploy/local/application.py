@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.local.data_directory import DataDirectory
 from deploy.local.environment import PRODUCTION
-from deploy.local.ports import LOOPBACK
+from deploy.local.ports import reachable
 from deploy.local.programs import Console, Program
 
 READY_PATH = "/health/ready"
@@ -88,14 +88,10 @@ def _python_program(
 
 def answers_ready(environment: Mapping[str, str]) -> bool:
     """Return whether the web server says that it and what it needs are ready."""
-    host = environment["HOST"]
-    connection = http.client.HTTPConnection(
-        LOOPBACK if host in ("0.0.0.0", "") else host,  # noqa: S104
-        int(environment["PORT"]),
-        timeout=5.0,
-    )
-    allowed = (environment.get("ALLOWED_HOSTS") or "").split(",")[0].strip()
-    headers = {"Host": allowed} if allowed.strip("*.") else {}
+    address = reachable(environment["HOST"])
+    connection = http.client.HTTPConnection(address, int(environment["PORT"]), timeout=5.0)
+    allowed = (environment.get("ALLOWED_HOSTS") or "").split(",")[0].strip().strip("*.")
+    headers = {"Host": allowed} if allowed else {}
     try:
         connection.request("GET", READY_PATH, headers=headers)
         return connection.getresponse().status == http.HTTPStatus.OK
@@ -107,8 +103,7 @@ def answers_ready(environment: Mapping[str, str]) -> bool:
 
 def table(environment: Mapping[str, str]) -> str:
     """Return the one table that is printed when everything answers."""
-    host = environment["HOST"]
-    base = f"http://{LOOPBACK if host in ('0.0.0.0', '') else host}:{environment['PORT']}"  # noqa: S104
+    base = f"http://{reachable(environment['HOST'])}:{environment['PORT']}"
     mode = environment["OPEN_WALLET_MODE"]
     rows = [
         ("Start page", f"{base}/"),

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from deploy.local.console import say
 from deploy.local.refusals import CannotStart, last_line
 
 OLDEST_PYTHON = (3, 11)
@@ -76,8 +77,13 @@ class VirtualEnvironment:
         self.python = directory / "bin" / "python"
         self.stamp = directory / STAMP_NAME
 
-    def install(self, names: list[str], *, wanted_python: str | None) -> None:
-        """Make the venv if need be and install the lock files `names` that changed since the last time."""
+    def install(
+        self, names: list[str], *, wanted_python: str | None, dispensable: frozenset[str] = frozenset()
+    ) -> None:
+        """Make the venv if need be and install the lock files `names` that changed since the last time.
+
+        Refuses when one can't be installed, unless it is `dispensable`: there the next start tries again.
+        """
         digests = {name: hashlib.sha256(self._lock_file(name).read_bytes()).hexdigest() for name in names}
         with (self.requirements / "base.in").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # `make run` and `make test` may start at the same moment
@@ -86,14 +92,20 @@ class VirtualEnvironment:
             missing = [name for name in names if installed.get(name) != digests[name]]
             if not missing:
                 return
-            print(f"Installing requirements ({', '.join(missing)}) …", flush=True)
+            say(f"Installing requirements ({', '.join(missing)}) …")
             started = time.monotonic()
             installers = self._installers()
             for name in missing:
-                self._install_lock_file(name, installers=installers)
+                try:
+                    self._install_lock_file(name, installers=installers)
+                except CannotStart as refusal:
+                    if name not in dispensable:
+                        raise
+                    say(f"{refusal} Going on without.")
+                    continue
                 installed[name] = digests[name]
                 self.stamp.write_text(json.dumps(installed))
-            print(f"Installed in {time.monotonic() - started:.0f} s.", flush=True)
+            say(f"Installed in {time.monotonic() - started:.0f} s.")
 
     def _lock_file(self, name: str) -> Path:
         return self.requirements / f"{name}.txt"
@@ -109,7 +121,7 @@ class VirtualEnvironment:
         if describe_python(str(self.python)) is not None and (self.directory / "bin" / "pip").exists():
             return
         chosen = choose_python(wanted=wanted_python)
-        print(f"Making {self.directory.name} with {chosen} …", flush=True)
+        say(f"Making {self.directory.name} with {chosen} …")
         made = subprocess.run(
             [chosen, "-m", "venv", "--clear", str(self.directory)], capture_output=True, text=True
         )

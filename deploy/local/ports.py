@@ -6,6 +6,12 @@ import socket
 from deploy.local.refusals import CannotStart
 
 LOOPBACK = "127.0.0.1"
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a host that the operator may choose, never a default
+
+
+def reachable(host: str) -> str:
+    """Return the address at which this machine reaches a server that listens on `host`."""
+    return LOOPBACK if host == EVERY_ADDRESS else host
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """Making `.venv`, with interpreters that only pretend: they note what they are asked to do."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,23 @@ def test_when_nothing_can_install_then_the_complaint_is_quoted_and_it_is_tried_a
         "Check the connection to the package registry, then run this again."
     )
     assert calls(tmp_path) == ["venv", *["pip uv.txt", "pip base.txt"] * 2]
+
+
+def test_when_no_embedded_service_fits_the_platform_then_the_rest_is_installed(tmp_path: Path) -> None:
+    fails_for_embedded = 'case "$file" in *embedded.txt) exit 1;; esac'
+    python = pretend_python(tmp_path, uv=fails_for_embedded, pip=fails_for_embedded)
+    venv = venv_with_locks(tmp_path)
+    (tmp_path / "requirements" / "embedded.txt").write_text("server==1\n")
+
+    venv.install(
+        ["base", "embedded", "development"], wanted_python=python, dispensable=frozenset(["embedded"])
+    )
+
+    assert calls(tmp_path) == [
+        *["venv", "pip uv.txt", "uv base.txt"],
+        *["uv embedded.txt", "pip embedded.txt", "uv development.txt"],
+    ]
+    assert json.loads(venv.stamp.read_text()).keys() == {"base", "development"}
 
 
 def test_when_the_interpreter_of_the_venv_is_gone_then_the_venv_is_made_again(tmp_path: Path) -> None:
