@@ -21,6 +21,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from users.roles import SERVICE
+
 OLDER_THAN = "older_than"
 NEWER_THAN = "newer_than"
 NOTHING = SafeString('<span class="nothing">–</span>')
@@ -51,6 +53,15 @@ def identifier(value: object, *, url: str = "") -> SafeString:
         whole,
         whole,
     )
+
+
+def actor(name: str) -> SafeString:
+    """Show who did it, `role:id` of a principal or a bare name of the system's own, linked to the person."""
+    role, _, key = name.partition(":")
+    if not key:
+        return format_html('<span class="kind">{}</span>', name) if name else NOTHING
+    screen = "users.serviceclient" if role == SERVICE else "users.user"
+    return format_html('<span class="kind">{}</span> {}', role, identifier(key, url=screen_url(screen, key)))
 
 
 def state(status: str) -> SafeString:

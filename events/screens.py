@@ -1,0 +1,26 @@
+"""What happened to one object, as a table on its screen of the back office."""
+
+from django.utils.html import format_html
+
+from events.models import AuditEntry
+from users.staff_screens import Panel, actor, moment, screen_url
+
+
+def audit_panel(object_type: str, object_id: object) -> Panel:
+    """Show the latest entries of the audit trail about one object."""
+    entries = AuditEntry.objects.filter(object_type=object_type, object_id=str(object_id)).order_by("-id")[
+        :20
+    ]
+    columns = (("When (UTC)", ""), ("Action", ""), ("From", ""), ("To", ""), ("By", ""), ("Reason", ""))
+    rows = [
+        (
+            moment(entry.at),
+            format_html('<a href="{}">{}</a>', screen_url("events.auditentry", entry.id), entry.action),
+            entry.from_state,
+            entry.to_state,
+            actor(entry.actor),
+            entry.reason,
+        )
+        for entry in entries
+    ]
+    return Panel("Audit trail", columns, rows)

@@ -1,0 +1,320 @@
+"""The book of record in the back office: to find and to read. Only the ledger writes it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from events.screens import audit_panel
+from transactions.amount_cells import amount_cell
+from transactions.models import LedgerAccount, RollUpDelta, Transaction, Transfer
+from users.staff_screens import (
+    NOTHING,
+    Figure,
+    Panel,
+    StaffScreen,
+    actor,
+    identifier,
+    moment,
+    screen_url,
+    state,
+)
+
+
+def party(account: LedgerAccount) -> SafeString:
+    """Name one side of a movement: a wallet by its id, a system account by its code."""
+    if account.code:
+        return identifier(account.code, url=screen_url("transactions.ledgeraccount", account.id))
+    return identifier(account.id, url=screen_url("wallets.wallet", account.id))
+
+
+def amounts_moved(transfer: Transfer) -> SafeString:
+    """Show how much a transfer moves: the sum of what it adds, for each currency."""
+    sums: dict[str, int] = {}
+    for line in transfer.lines.all():
+        if line.amount > 0:
+            sums[line.account.currency] = sums.get(line.account.currency, 0) + line.amount
+    return format_html_join(" ", "{}", ((amount_cell(amount, code),) for code, amount in sums.items()))
+
+
+LINE_COLUMNS = (
+    ("Transaction", ""),
+    ("Type", ""),
+    ("Amount", "numeric"),
+    ("Balance after", "numeric"),
+    ("Status", ""),
+    ("Created", ""),
+)
+
+
+def line_cells(line: Transaction) -> Sequence[Any]:
+    """Give one line of the book in the columns above; its account has been read with it."""
+    currency = line.account.currency
+    return (
+        identifier(line.id, url=screen_url("transactions.transaction", line.id)),
+        line.get_type_display(),
+        amount_cell(line.amount, currency, with_sign=True),
+        NOTHING if line.balance_after is None else amount_cell(line.balance_after, currency),
+        state(line.status),
+        moment(line.created_at),
+    )
+
+
+def latest_lines_panel(account_id: UUID) -> Panel:
+    """Show an account's latest lines."""
+    lines = Transaction.objects.filter(account_id=account_id).select_related("account")
+    # By (account, created, id): an index holds that order, and the primary key would be walked for it.
+    latest = lines.order_by("-created_at", "-id")[:10]
+    url = screen_url("transactions.transaction", account_id).removesuffix(f"{account_id}/change/")
+    return Panel(
+        "Latest transactions", LINE_COLUMNS, [line_cells(line) for line in latest], f"{url}?q={account_id}"
+    )
+
+
+@admin.register(Transfer)
+class TransferScreen(StaffScreen):
+    """Balanced movements of money."""
+
+    purpose = "Balanced movements of money, with both sides"
+    list_display = (
+        "transfer",
+        "kind",
+        "amount",
+        "source",
+        "target",
+        "status_label",
+        "description",
+        "created",
+    )
+    list_filter = ("kind", "status")
+    search_help_text = (
+        "Transfer, transaction, wallet, payment or user id, e-mail address, or your client's reference"
+    )
+    id_lookups = ("pk", "payment_id", "refund_of", "reverses")
+    text_lookups = ("reference",)
+    fieldsets = (
+        (None, {"fields": ("kind", "description", "reference", "actor_name", "request", "metadata")}),
+        ("Linked", {"fields": ("payment", "hold", "refunds", "reversed_transfer")}),
+        ("When", {"fields": ("created", "effective", "completed", "failure_code")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Read the lines of a page at once."""
+        return super().get_queryset(request).prefetch_related("lines__account")
+
+    def candidates(self, queryset: QuerySet[Any], term: str) -> Iterator[QuerySet[Any]]:
+        """Find transfers by one of their lines and by whose wallets they touch, too."""
+        yield from super().candidates(queryset, term)
+        lines = Transaction.objects.filter(transfer=OuterRef("pk"))
+        if "@" in term:
+            yield queryset.filter(Exists(lines.filter(account__wallet__user__email=term.lower())))
+            return
+        try:
+            wanted = UUID(term)
+        except ValueError:
+            return
+        for touching in (Q(pk=wanted), Q(account_id=wanted), Q(account__owner_id=wanted)):
+            yield queryset.filter(Exists(lines.filter(touching)))
+
+    @admin.display(description="transfer")
+    def transfer(self, transfer: Transfer) -> SafeString:
+        return identifier(transfer.id, url=screen_url("transactions.transfer", transfer.id))
+
+    @admin.display(description="amount")
+    def amount(self, transfer: Transfer) -> SafeString:
+        return amounts_moved(transfer)
+
+    def _parties(self, transfer: Transfer, *, giving: bool) -> SafeString:
+        accounts = [line.account for line in transfer.lines.all() if (line.amount < 0) == giving]
+        return format_html_join(" ", "{}", ((party(account),) for account in accounts))
+
+    @admin.display(description="from")
+    def source(self, transfer: Transfer) -> SafeString:
+        return self._parties(transfer, giving=True)
+
+    @admin.display(description="to")
+    def target(self, transfer: Transfer) -> SafeString:
+        return self._parties(transfer, giving=False)
+
+    @admin.display(description="status")
+    def status_label(self, transfer: Transfer) -> SafeString:
+        return state(transfer.status)
+
+    @admin.display(description="created (UTC)")
+    def created(self, transfer: Transfer) -> SafeString:
+        return moment(transfer.created_at)
+
+    @admin.display(description="effective")
+    def effective(self, transfer: Transfer) -> SafeString:
+        return moment(transfer.effective_at)
+
+    @admin.display(description="completed")
+    def completed(self, transfer: Transfer) -> SafeString:
+        return moment(transfer.completed_at)
+
+    @admin.display(description="asked for by")
+    def actor_name(self, transfer: Transfer) -> SafeString:
+        return actor(transfer.actor)
+
+    @admin.display(description="request")
+    def request(self, transfer: Transfer) -> SafeString:
+        return identifier(transfer.request_id)
+
+    @admin.display(description="payment")
+    def payment(self, transfer: Transfer) -> SafeString:
+        return identifier(transfer.payment_id, url=screen_url("payments.payment", transfer.payment_id))
+
+    @admin.display(description="hold")
+    def hold(self, transfer: Transfer) -> SafeString:
+        return identifier(transfer.hold_id)
+
+    @admin.display(description="refund of")
+    def refunds(self, transfer: Transfer) -> SafeString:
+        return identifier(transfer.refund_of)
+
+    @admin.display(description="reverses")
+    def reversed_transfer(self, transfer: Transfer) -> SafeString:
+        return identifier(transfer.reverses, url=screen_url("transactions.transfer", transfer.reverses))
+
+    def heading(self, obj: Transfer) -> str:
+        return f"{obj.get_kind_display()} {obj.id}"
+
+    def figures(self, obj: Transfer) -> Sequence[Figure]:
+        return (Figure("Amount", amounts_moved(obj)), Figure("Status", state(obj.status)))
+
+    def panels(self, obj: Transfer) -> Sequence[Panel]:
+        columns = (("Account", ""), *LINE_COLUMNS)
+        lines = sorted(obj.lines.all(), key=lambda line: (line.amount, line.id))
+        rows = [(party(line.account), *line_cells(line)) for line in lines]
+        return (Panel("Lines", columns, rows), audit_panel("transfer", obj.id))
+
+
+@admin.register(Transaction)
+class TransactionScreen(StaffScreen):
+    """The lines of the book."""
+
+    purpose = "One account's line of each movement, with its running balance"
+    list_display = (
+        "transaction",
+        "type",
+        "amount_signed",
+        "after",
+        "account_name",
+        "transfer_link",
+        "status_label",
+        "created",
+    )
+    list_filter = ("type", "status")
+    list_select_related = ("account",)
+    search_help_text = "Transaction, transfer, wallet or user id, or e-mail address"
+    id_lookups = ("pk", "transfer_id", "account_id", "account__owner_id")
+    email_lookups = ("account__wallet__user__email",)
+    fields = ("type", "account_name", "transfer_link", "seq", "created", "completed")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Read the account with its line, as the amount needs its currency."""
+        return super().get_queryset(request).select_related("account")
+
+    @admin.display(description="transaction")
+    def transaction(self, line: Transaction) -> SafeString:
+        return identifier(line.id, url=screen_url("transactions.transaction", line.id))
+
+    @admin.display(description="amount")
+    def amount_signed(self, line: Transaction) -> SafeString:
+        return amount_cell(line.amount, line.account.currency, with_sign=True)
+
+    @admin.display(description="balance after")
+    def after(self, line: Transaction) -> SafeString:
+        return (
+            NOTHING if line.balance_after is None else amount_cell(line.balance_after, line.account.currency)
+        )
+
+    @admin.display(description="account")
+    def account_name(self, line: Transaction) -> SafeString:
+        return party(line.account)
+
+    @admin.display(description="transfer")
+    def transfer_link(self, line: Transaction) -> SafeString:
+        return identifier(line.transfer_id, url=screen_url("transactions.transfer", line.transfer_id))
+
+    @admin.display(description="status")
+    def status_label(self, line: Transaction) -> SafeString:
+        return state(line.status)
+
+    @admin.display(description="created (UTC)")
+    def created(self, line: Transaction) -> SafeString:
+        return moment(line.created_at)
+
+    @admin.display(description="completed")
+    def completed(self, line: Transaction) -> SafeString:
+        return moment(line.completed_at)
+
+    def heading(self, obj: Transaction) -> str:
+        return f"{obj.get_type_display()} {obj.id}"
+
+    def figures(self, obj: Transaction) -> Sequence[Figure]:
+        return (
+            Figure("Amount", self.amount_signed(obj)),
+            Figure("Balance after", self.after(obj)),
+            Figure("Status", state(obj.status)),
+        )
+
+    def panels(self, obj: Transaction) -> Sequence[Panel]:
+        return (audit_panel("transaction", obj.id),)
+
+
+@admin.register(LedgerAccount)
+class LedgerAccountScreen(StaffScreen):
+    """Accounts: the wallets' and the system's."""
+
+    purpose = "What each wallet and each side of the world outside holds"
+    list_display = ("account", "kind", "balance_now", "held_now", "created")
+    list_filter = ("rolled_up",)
+    search_help_text = "Account, wallet or user id, or an account code such as merchant:USD"
+    id_lookups = ("pk", "owner_id")
+    text_lookups = ("code",)
+    fields = ("account", "kind", "currency", "floor", "version", "last_seq", "created")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Read with each system account what hasn't been summed up into it yet."""
+        deltas = RollUpDelta.objects.filter(account_id=OuterRef("pk")).order_by().values("account_id")
+        return super().get_queryset(request).annotate(unsummed=Subquery(deltas.values_list(Sum("amount"))))
+
+    @admin.display(description="balance")
+    def balance_now(self, account: Any) -> SafeString:
+        return amount_cell(account.balance + (account.unsummed or 0), account.currency)
+
+    @admin.display(description="held")
+    def held_now(self, account: LedgerAccount) -> SafeString:
+        return amount_cell(account.held, account.currency) if account.held else NOTHING
+
+    @admin.display(description="account")
+    def account(self, account: LedgerAccount) -> SafeString:
+        return identifier(
+            account.code or account.id, url=screen_url("transactions.ledgeraccount", account.id)
+        )
+
+    @admin.display(description="kind")
+    def kind(self, account: LedgerAccount) -> str:
+        return "System account" if account.rolled_up else "Wallet"
+
+    @admin.display(description="created (UTC)")
+    def created(self, account: LedgerAccount) -> SafeString:
+        return moment(account.created_at)
+
+    def heading(self, obj: LedgerAccount) -> str:
+        return f"Account {obj}"
+
+    def figures(self, obj: LedgerAccount) -> Sequence[Figure]:
+        return (
+            Figure("Balance", self.balance_now(obj)),
+            Figure("Held", amount_cell(obj.held, obj.currency)),
+        )
+
+    def panels(self, obj: LedgerAccount) -> Sequence[Panel]:
+        return (latest_lines_panel(obj.id),)
