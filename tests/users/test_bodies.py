@@ -96,7 +96,6 @@ def test_when_bodies_are_read_in_turn_then_one_leaves_nothing_behind_for_the_nex
         ("text", "validation_error", [("", "invalid")]),
     ],
 )
-@pytest.mark.filterwarnings("ignore:The list-based error format")
 def test_when_the_body_is_wrong_then_each_fault_is_named(
     data: Any, code: str, errors: list[tuple[str, str]]
 ) -> None:

@@ -44,4 +44,3 @@ class BearerAuthentication(BaseAuthentication):
 def caller(request: Request) -> Principal:
     """Tell who calls; only for actions that need a token."""
     return cast(Principal, request.user)
-
