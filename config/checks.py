@@ -41,7 +41,7 @@ def route_errors(path: str, pattern: URLPattern) -> Iterator[checks.Error]:
     if view is None or actions is None:
         yield checks.Error(f"/{path} is not served by a viewset.", id="config.E001", obj=path)
         return
-    scopes: dict[str, str] = getattr(view, "scopes", {})
+    scopes: dict[str, str | tuple[str, ...]] = getattr(view, "scopes", {})
     keys: dict[str, str] = getattr(view, "keys", {})
     for method, action in actions.items():
         call = f"{method.upper()} /{path} ({view.__name__}.{action})"
@@ -50,7 +50,9 @@ def route_errors(path: str, pattern: URLPattern) -> Iterator[checks.Error]:
             yield checks.Error(
                 f"{call} declares no scope.", hint="Add it to `scopes`.", id="config.E002", obj=path
             )
-        elif scope not in PERMISSIONS and scope not in (PUBLIC, AUTHENTICATED):
+        elif scope not in (PUBLIC, AUTHENTICATED) and not PERMISSIONS.issuperset(
+            (scope,) if isinstance(scope, str) else scope
+        ):
             yield checks.Error(f"{call} declares the unknown permission {scope}.", id="config.E003", obj=path)
         # Without a principal there is nobody whose key it would be.
         if method in WRITES and scope != PUBLIC and keys.get(action) not in KEY_USES:

@@ -30,6 +30,19 @@ PRIVILEGES = {
     "events_outbox": ALL,
     "events_webhookdelivery": KEEP,
     "events_webhookendpoint": KEEP,
+    "payments_autotopup": ALL,
+    "payments_payment": (
+        "SELECT, INSERT, UPDATE (refunded_amount, status, decline_code, decline_class, failure_code, next_action,"
+        " processor_reference, transaction_id, transfer_id, due_at, checks, checked_at, completed_at)"
+    ),
+    "payments_paymentsession": "SELECT, INSERT, UPDATE (status, payment_id, closed_at)",
+    "payments_providerevent": KEEP,
+    "payments_refund": (
+        "SELECT, INSERT, UPDATE (status, decided_by, decided_at, decision_reason, failure_code,"
+        " processor_reference, transfer_id, due_at, checks, checked_at, completed_at)"
+    ),
+    "payments_sandboxcharge": "SELECT, INSERT, UPDATE (status)",
+    "payments_sandboxrefund": "SELECT, INSERT, UPDATE (status, failure_code)",
     "rate_limit_counter": ALL,
     "tokens_fingerprintkey": "SELECT, INSERT, UPDATE (sealed)",
     "tokens_paymenttoken": "SELECT, INSERT, UPDATE (status, deleted_at, destroyed_at, provider_ref)",

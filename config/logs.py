@@ -14,7 +14,6 @@ from events.context import current
 
 # Libraries that log each request, query or connection at INFO.
 QUIET_LOGGERS = (
-    "django.request",
     "django.security.csrf",
     "urllib3",
     "kombu",
@@ -47,6 +46,11 @@ def rendered(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
     return line
 
 
+def only_failures(record: logging.LogRecord) -> bool:
+    """Drop what Django says of each answer from 400 on: the access log has said it, and with the request's ids."""
+    return record.exc_info is not None
+
+
 class JSONFormatter(logging.Formatter):
     """The standard library's log records, in the same form."""
 
@@ -70,6 +74,7 @@ def configure(config: dict[str, Any]) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONFormatter())
+    logging.getLogger("django.request").filters = [only_failures]
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

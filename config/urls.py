@@ -1,26 +1,17 @@
 """Every path that is served."""
 
-from importlib import import_module
-
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from config.gateway import api_docs, error_pages, health, metrics
 
-APPS = ("users", "events", "transactions", "wallets", "tokens", "payments", "backoffice")
-
-
-def api_of(app: str) -> list[URLResolver]:
-    """Include the app's API as soon as it can be imported."""
-    try:
-        return [path("api/v1/", include(import_module(f"{app}.api.urls")))]
-    except ImportError:
-        return []
-
+APPS = ("users", "transactions", "wallets", "tokens", "payments")
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("backoffice.urls")),
     path("admin/", admin.site.urls),
-    *(route for app in APPS for route in api_of(app)),
+    *(path("api/v1/", include(f"{app}.api.urls")) for app in APPS),
+    path(".well-known/", include("users.api.well_known_urls")),
     path("health", health.live, name="health"),
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),

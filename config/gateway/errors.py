@@ -56,9 +56,10 @@ def is_for_people(request: HttpRequest) -> bool:
 
 
 def problem_body(
-    request: HttpRequest,
     problem: Problem,
     *,
+    instance: str,
+    request_id: str,
     detail: str = "",
     errors: list[dict[str, Any]] | None = None,
     extra: Mapping[str, Any] | None = None,
@@ -70,12 +71,24 @@ def problem_body(
         "title": problem.title,
         "status": problem.status,
         "detail": detail or _DEFAULT_DETAILS.get(problem.code) or f"{problem.title}.",
-        "instance": request.path,
+        "instance": instance,
         "code": problem.code,
-        "request_id": current().request_id,
+        "request_id": request_id,
         "advice": problem.advice,
         "errors": errors or [],
     }
+
+
+def stored_problem(
+    code: str, *, instance: str, request_id: str, detail: str, extra: Mapping[str, Any]
+) -> tuple[int, bytes]:
+    """Write the status and body of a problem that is stored under a key, to be replayed byte for byte.
+
+    The setting PROBLEM_WRITER names it: apps store such answers and import nothing of the gateway.
+    """
+    problem = PROBLEMS[code]
+    body = problem_body(problem, instance=instance, request_id=request_id, detail=detail, extra=extra)
+    return problem.status, orjson.dumps(body, default=str)
 
 
 def problem_answer(
@@ -89,7 +102,14 @@ def problem_answer(
 ) -> HttpResponse:
     """Answer with the problem of this code: problem+json, or its page where a person asks."""
     problem = PROBLEMS[code]
-    body = problem_body(request, problem, detail=detail, errors=errors, extra=extra)
+    body = problem_body(
+        problem,
+        instance=request.path,
+        request_id=current().request_id,
+        detail=detail,
+        errors=errors,
+        extra=extra,
+    )
     response: HttpResponse
     if is_for_people(request):
         # Without the request: a page that says that the database is away must not ask it who is logged in.
@@ -151,8 +171,7 @@ def _of_drf(request: HttpRequest, failure: drf.APIException, view: APIView | Non
         headers["Retry-After"] = str(wait_s)
         detail = f"Too many requests: wait {wait_s} seconds."
     if isinstance(failure, drf.MethodNotAllowed):
-        methods = [method for method in view.allowed_methods if method != "OPTIONS"] if view else []
-        headers["Allow"] = ", ".join(methods)
+        headers["Allow"] = ", ".join(view.allowed_methods) if view else ""
     return problem_answer(
         request, code, detail=detail, errors=errors, extra=getattr(failure, "extra", None), headers=headers
     )

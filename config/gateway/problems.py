@@ -143,6 +143,11 @@ _TABLE: Final = (
         "Read the wallet's status.",
     ),
     Problem(
+        "top_up_under_way", 409, "A top-up of the wallet is under way", RETRY_LATER,
+        "A wallet is topped up by one charge at a time. The one before has not been answered for good yet.",
+        "Read the wallet's payments; try again when the pending one is decided.",
+    ),
+    Problem(
         "session_consumed", 409, "The payment session has been used", DO_NOT_RETRY,
         "A payment session pays once.",
         "Start a new session for a new payment.",

@@ -7,6 +7,7 @@ import django_stubs_ext
 import environ
 
 from config.environment import environment
+from config.schedule import BEAT
 
 # Lets classes such as ModelAdmin[Wallet] be written with their types at run time too.
 django_stubs_ext.monkeypatch()
@@ -30,7 +31,7 @@ INSTALLED_APPS = [
     "transactions",
     "events",
     "users",
-    "django.contrib.admin",
+    "backoffice.apps.BackofficeAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -133,11 +134,12 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.gateway.json_bodies.JSONAlways",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.ContractSchema",
     "EXCEPTION_HANDLER": "config.gateway.errors.problem_for_exception",
-    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_METADATA_CLASS": "config.gateway.scopes.Methods",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
     "DATETIME_FORMAT": "iso-8601",
     "COERCE_DECIMAL_TO_STRING": False,
+    "LIST_SERIALIZER_ERRORS_AS_DICT": True,
 }
 
 # How long answers that are the same for everybody are kept, here and by clients, in seconds.
@@ -177,6 +179,8 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+PROBLEM_WRITER = "config.gateway.errors.stored_problem"
+
 REDIS_URL = environment.redis_url
 CACHES: dict[str, dict[str, Any]] = (
     {
@@ -207,6 +211,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "socket_connect_timeout": 1}
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = BEAT
 
 JWT_SIGNING_KEYS = environment.jwt_signing_keys
 ENCRYPTION_KEYS = environment.encryption_keys

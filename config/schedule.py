@@ -1,0 +1,24 @@
+"""The beat table: what runs by itself, and how often.
+
+Each entry is a sweep over due rows: it finds what a lost task would have done, so that the loss of a queue, a
+worker or a beat delays work and never drops it. `manage.py work` runs the same table without Celery.
+"""
+
+from typing import TypedDict
+
+
+class Entry(TypedDict):
+    """One line of the table; Celery reads it as it stands."""
+
+    task: str
+    schedule: float
+
+
+BEAT: dict[str, Entry] = {
+    "roll up the system accounts": {"task": "transactions.tasks.roll_up", "schedule": 2.0},
+    "drop the bytes of old answers": {"task": "transactions.tasks.drop_old_answers", "schedule": 3600.0},
+    "make partitions ahead": {"task": "events.tasks.make_partitions", "schedule": 6 * 3600.0},
+    "settle or release due payments": {"task": "payments.sweep_due_payments", "schedule": 15.0},
+    "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},
+    "end suspensions that ran out": {"task": "wallets.tasks.end_due_suspensions", "schedule": 60.0},
+}
