@@ -19,7 +19,14 @@ INSERT_ENTRY = (
 def entry_row(kind: str, payload: dict[str, Any], at: datetime) -> tuple[Any, ...]:
     """Give the values of `INSERT_ENTRY`, for a statement that writes the entry together with its effect."""
     request = context.current()
-    return (uuid7(), kind, orjson.dumps(payload).decode(), request.request_id, request.traceparent, at)
+    return (
+        uuid7(),
+        kind,
+        orjson.dumps(payload, option=orjson.OPT_UTC_Z).decode(),
+        request.request_id,
+        request.traceparent,
+        at,
+    )
 
 
 def record(kind: str, payload: dict[str, Any]) -> None:

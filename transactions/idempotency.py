@@ -30,6 +30,12 @@ INSERT_KEY = (
     " (principal, key, fingerprint, status, body, resource, request_id, created_at)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
 )
+# A key whose first attempt moved nothing has neither answer nor resource: the same request may take it again.
+OPEN_KEY = INSERT_KEY + (
+    " ON CONFLICT (key, principal) DO UPDATE SET resource = EXCLUDED.resource, request_id = EXCLUDED.request_id"
+    " WHERE transactions_idempotencykey.status IS NULL AND transactions_idempotencykey.resource = ''"
+    " AND transactions_idempotencykey.fingerprint = EXCLUDED.fingerprint RETURNING 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +88,33 @@ def store(call: KeyedCall, result: Any) -> Answer:
 
 
 def open_key(call: KeyedCall, *, resource: str) -> None:
-    """Write the key's row without an answer: the outcome comes from outside, and later."""
+    """Write the key's row without an answer: the outcome comes from outside, and later.
+
+    Refuses with IdempotencyInProgress a key that is taken; `once` then replays what took it.
+    """
     if call.key:
         with key_lock_timeout():
-            run(INSERT_KEY, key_row(call, status=None, body=None, resource=resource))
+            taken = run(OPEN_KEY, key_row(call, status=None, body=None, resource=resource))
+        if not taken:
+            raise IdempotencyInProgress
 
 
-def answer_key(*, resource: str, answer: Answer) -> None:
-    """Store the answer of whichever key was opened for the resource; a no-op where it has one already."""
+def free_key(*, resource: str) -> None:
+    """Let the same request have its unanswered key again, when the first attempt is known to have moved nothing."""
     run(
+        "UPDATE transactions_idempotencykey SET resource = '' WHERE resource = %s AND status IS NULL",
+        (resource,),
+    )
+
+
+def answer_key(*, resource: str, answer: Answer) -> bool:
+    """Store the answer of whichever key was opened for the resource; whether one was waiting for it."""
+    answered = run(
         "UPDATE transactions_idempotencykey SET status = %s, body = %s"
-        " WHERE resource = %s AND status IS NULL",
+        " WHERE resource = %s AND status IS NULL RETURNING 1",
         (answer.status, answer.body, resource),
     )
+    return bool(answered)
 
 
 class key_lock_timeout:  # noqa: N801 - reads as a statement: `with key_lock_timeout():`
@@ -137,7 +157,7 @@ def once(call: KeyedCall, effect: Callable[[], Answer]) -> Answer:
 
 
 def replay(call: KeyedCall) -> Answer | None:
-    """Find the first answer of the key; None when the key is new.
+    """Find the first answer of the key; None when the key is new, or free again.
 
     Waits up to five seconds for a first call that is still running. Refuses with IdempotencyKeyReused when
     the first request was another one, and with IdempotencyInProgress when it has no answer yet.
@@ -160,6 +180,8 @@ def replay(call: KeyedCall) -> Answer | None:
             if body is None:
                 body = call.show(resource) if call.show else b""
             return Answer(status=status, body=bytes(body), resource=resource, replayed=True)
+        if not resource:
+            return None
         if time.monotonic() >= waited_until:
             raise IdempotencyInProgress
         time.sleep(POLL_EVERY_S)

@@ -1,0 +1,49 @@
+"""Reading payments, always within what a principal may see."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet, Sum
+
+from payments.models import UNDER_WAY, Payment
+from payments.processors.declines import shown_code
+from transactions.refusals import NotFound
+
+
+def payments_within(*, owner_id: UUID | None) -> QuerySet[Payment]:
+    """Give the payments within reach: those of the owner, or everybody's when there is none."""
+    payments = Payment.objects.all()
+    return payments if owner_id is None else payments.filter(user_id=owner_id)
+
+
+def payment_within(*, payment_id: UUID, owner_id: UUID | None) -> Payment:
+    """Give one payment. Refuses with NotFound what doesn't exist or is somebody else's."""
+    payment = payments_within(owner_id=owner_id).filter(id=payment_id).first()
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    return payment
+
+
+def amount_under_way(*, wallet_id: UUID) -> int:
+    """Sum what charges under way may still add to a wallet, in minor units."""
+    payments = Payment.objects.filter(wallet_id=wallet_id, status__in=UNDER_WAY)
+    return payments.aggregate(total=Sum("amount"))["total"] or 0
+
+
+def shown(payment: Payment) -> dict[str, Any]:
+    """Tell all that may be shown of a payment: the API's fields in their order."""
+    return {
+        "id": payment.id,
+        "wallet_id": payment.wallet_id,
+        "transaction_id": payment.transaction_id,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "method": payment.method,
+        "token_id": payment.token_id,
+        "status": payment.status,
+        "decline_code": shown_code(payment.decline_code) or None,
+        "refunded_amount": payment.refunded_amount,
+        "next_action": payment.next_action,
+        "created_at": payment.created_at,
+        "completed_at": payment.completed_at,
+    }

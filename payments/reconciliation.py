@@ -1,0 +1,70 @@
+"""Finding out what became of charges that nobody saw the end of: the sweep over due payments.
+
+It asks the processor by the key that was stored before the call, and never charges again. A charge that the
+processor doesn't know, and that can't reach it any more, has not happened: the payment is given up.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+
+from events.clock import now
+from payments.models import Payment
+from payments.processors import calls
+from payments.processors.contract import NotFound, Unknown
+from payments.processors.registry import processor_of
+from payments.refusals import ProcessorTimeout
+from payments.steps import Step, reached
+from payments.topups import abandon_payment, may_still_appear, settle_payment
+
+ACTOR = "system:reconciliation"
+LEASE_S = 60
+"""How long one sweep keeps a payment from the others, in seconds."""
+
+logger = structlog.get_logger()
+
+
+def sweep_due_payments(*, limit: int = 100, at: datetime | None = None) -> int:
+    """Reconcile payments that are due, at most `limit`; tells how many. `at` is the moment to go by, now by default.
+
+    A payment that can't be reconciled is logged and due again after its lease; it holds up no other.
+    """
+    at = at or now()
+    claimed = _claim(limit=limit, at=at)
+    reached(Step.CLAIMED)
+    for payment_id in claimed:
+        try:
+            reconcile_payment(payment_id=payment_id, at=at)
+        except Exception:
+            logger.exception("payment_not_reconciled", payment_id=str(payment_id))
+    return len(claimed)
+
+
+def reconcile_payment(*, payment_id: UUID, at: datetime | None = None) -> None:
+    """Ask the processor what became of one payment, and settle it or give it up. Idempotent."""
+    payment = Payment.objects.get(id=payment_id)
+    if not payment.is_under_way:
+        return
+    outcome = calls.find_charge(processor_of(payment.processor), key=payment.processor_key)
+    reached(Step.OUTCOME_FOUND)
+    if not isinstance(outcome, NotFound):
+        settle_payment(payment_id=payment_id, outcome=outcome, actor=ACTOR)
+    elif may_still_appear(payment, at=at or now()):
+        settle_payment(payment_id=payment_id, outcome=Unknown(reason="not_found_yet"), actor=ACTOR)
+    else:
+        abandon_payment(payment_id=payment_id, failure=ProcessorTimeout(), actor=ACTOR)
+    reached(Step.RECONCILED)
+
+
+def _claim(*, limit: int, at: datetime) -> list[UUID]:
+    """Take due payments that no other sweep has, in one committed step, before anybody is asked about them."""
+    with transaction.atomic():
+        due = Payment.objects.filter(due_at__lte=at).order_by("due_at").select_for_update(skip_locked=True)
+        claimed = list(due.values_list("id", flat=True)[:limit])
+        Payment.objects.filter(id__in=claimed).update(
+            due_at=at + timedelta(seconds=LEASE_S), checks=F("checks") + 1, checked_at=at
+        )
+    return claimed

@@ -1,0 +1,33 @@
+"""The named moments of a charge: between any two effects, on our books or on a processor's, there is one.
+
+A process may die at each of them, and tests make it: whatever had happened by then, reconciliation finds each
+cent once. In production nobody listens.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """What has just happened, in the order in which it does."""
+
+    OPENED = "opened"
+    SOURCE_REVEALED = "source_revealed"
+    CHARGE_ANSWERED = "charge_answered"
+    SETTLED = "settled"
+    CLAIMED = "claimed"
+    OUTCOME_FOUND = "outcome_found"
+    RECONCILED = "reconciled"
+
+
+TOP_UP_STEPS = (Step.OPENED, Step.SOURCE_REVEALED, Step.CHARGE_ANSWERED, Step.SETTLED)
+RECONCILIATION_STEPS = (Step.CLAIMED, Step.OUTCOME_FOUND, Step.RECONCILED)
+
+listeners: list[Callable[[Step], None]] = []
+"""Called with each step as it is reached."""
+
+
+def reached(step: Step) -> None:
+    """Tell that a step has been reached."""
+    for listener in listeners:
+        listener(step)
