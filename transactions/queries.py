@@ -212,3 +212,35 @@ def lines_where(
     where = " AND ".join(conditions) or "true"
     rows = run(f"{SELECT_LINES} WHERE {where} ORDER BY {order} LIMIT %s", (*parameters, count))
     return [BookLine(*row) for row in rows]
+
+
+def state_changes(line_id: UUID, *, owner_id: UUID | None) -> list[dict[str, Any]] | None:
+    """Tell when a line changed its state, by whom and in which request, oldest first; None if it isn't theirs.
+
+    The first change is read off the transfer, which never changes and names its maker; later ones off the audit
+    trail, where settling and releasing write them.
+    """
+    rows = run(
+        "SELECT l.created_at, t.actor, t.request_id, l.status, l.completed_at FROM transactions_transaction AS l"
+        " JOIN transactions_transfer AS t ON t.id = l.transfer_id"
+        " JOIN transactions_ledgeraccount AS a ON a.id = l.account_id"
+        " WHERE l.id = %s AND NOT a.rolled_up AND (%s::uuid IS NULL OR a.owner_id = %s)",
+        (line_id, owner_id, owner_id),
+    )
+    if not rows:
+        return None
+    created_at, actor, request_id, status, _completed_at = rows[0]
+    later = run(
+        "SELECT at, actor, from_state, to_state, request_id FROM events_auditentry"
+        " WHERE object_type = 'transaction' AND object_id = %s AND from_state <> '' ORDER BY id",
+        (str(line_id),),
+    )
+    born = later[0][2] if later else status
+    first = {"at": created_at, "by": actor, "from": None, "to": born, "request_id": request_id}
+    return [
+        first,
+        *(
+            {"at": at, "by": by, "from": from_state, "to": to_state, "request_id": request}
+            for at, by, from_state, to_state, request in later
+        ),
+    ]

@@ -9,10 +9,10 @@ from typing import Literal
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 
 from events import audit, outbox
 from events.clock import now
+from transactions.idempotency import Answer, KeyedCall, once, store
 from transactions.prepared import run
 from transactions.refusals import InvalidInput, LimitExceeded
 from wallets import cached_reads
@@ -79,12 +79,16 @@ def set_limits(
     daily_outflow: int | None,
     monthly_outflow: int | None,
     credit: int | None,
-) -> dict[str, int | None]:
-    """Replace the wallet's own limits, in minor units; None falls back to the installation's, no credit.
+    call: KeyedCall,
+) -> Answer:
+    """Replace the wallet's own limits, in minor units; None falls back to the installation's, and to no credit.
+
+    `call.render` is given the limits as `limits_of` tells them.
 
     Refuses with NotFound, and with InvalidInput when less credit is asked for than is in use.
     """
-    with transaction.atomic():
+
+    def effect() -> Answer:
         wallet = lock_wallet(wallet_id, owner_id=None)
         before = limits_of(wallet)
         floor = -(credit or 0)
@@ -121,6 +125,8 @@ def set_limits(
             before=before,
             after=after,
         )
-        outbox.record("wallet.updated", {"wallet_id": wallet.id, "user_id": wallet.user_id, "limits": after})
+        outbox.record("wallet.updated", {"id": wallet.id, "user_id": wallet.user_id, "limits": after})
         cached_reads.replace_after_commit(wallet)
-        return after
+        return store(call, after)
+
+    return once(call, effect)

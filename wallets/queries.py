@@ -1,17 +1,68 @@
 """Reading wallets, always within what a principal may see."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from transactions.prepared import run
-from wallets.models import Wallet
+from transactions.refusals import InvalidInput
+from wallets.locks import SELECT_WALLETS, LockedWallet, wallet_of_row
 
 
-def wallets_of(owner_id: UUID | None) -> QuerySet[Wallet]:
-    """Select the wallets of one customer, or everybody's when `owner_id` is None."""
-    wallets = Wallet.objects.select_related("account")
-    return wallets if owner_id is None else wallets.filter(user_id=owner_id)
+def wallet_by_id(wallet_id: UUID, *, owner_id: UUID | None) -> LockedWallet | None:
+    """Read a wallet and its account without locking them: for showing, never for deciding."""
+    rows = run(
+        SELECT_WALLETS + " WHERE w.id = %s AND (%s::uuid IS NULL OR w.user_id = %s)",
+        (wallet_id, owner_id, owner_id),
+    )
+    return wallet_of_row(rows[0]) if rows else None
+
+
+def wallet_list_key(wallet: LockedWallet) -> tuple[Any, ...]:
+    """Name a wallet within a list."""
+    return (wallet.created_at, str(wallet.id))
+
+
+def list_wallets(
+    *,
+    owner_id: UUID | None,
+    user_id: UUID | None,
+    currency: str | None,
+    status: str | None,
+    key: Sequence[Any] | None,
+    is_backwards: bool,
+    count: int,
+) -> list[LockedWallet]:
+    """List wallets beyond `key`, nearest first: those of one owner, or of everybody when `owner_id` is None.
+
+    The rest narrows the list. Refuses with InvalidInput when the key isn't one of `wallet_list_key`.
+    """
+    sign, direction = (">", "ASC") if is_backwards else ("<", "DESC")
+    conditions: list[str] = ["true"]
+    parameters: list[Any] = []
+    for condition, value in (
+        ("w.user_id = %s", owner_id),
+        ("w.user_id = %s", user_id),
+        ("w.currency = %s", currency),
+        ("w.status = %s", status),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            parameters.append(value)
+    if key is not None:
+        try:
+            moment, wallet_id = key
+            parameters += [datetime.fromisoformat(moment), UUID(wallet_id)]
+        except (TypeError, ValueError):
+            raise InvalidInput("The cursor is not one of this list.", field="cursor") from None
+        conditions.append(f"(w.created_at, w.id) {sign} (%s, %s)")
+    rows = run(
+        f"{SELECT_WALLETS} WHERE {' AND '.join(conditions)}"
+        f" ORDER BY w.created_at {direction}, w.id {direction} LIMIT %s",
+        (*parameters, count),
+    )
+    return [wallet_of_row(row) for row in rows]
 
 
 def may_see(wallet_id: UUID, *, owner_id: UUID | None) -> bool:

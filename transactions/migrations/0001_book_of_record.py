@@ -8,132 +8,450 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='RollUpDelta',
+            name="RollUpDelta",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('account_id', models.UUIDField()),
-                ('amount', models.BigIntegerField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("account_id", models.UUIDField()),
+                ("amount", models.BigIntegerField()),
             ],
             options={
-                'db_table': 'transactions_delta',
+                "db_table": "transactions_delta",
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('pk', models.CompositePrimaryKey('key', 'principal', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('principal', models.CharField(max_length=80)),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.BinaryField()),
-                ('status', models.SmallIntegerField(null=True)),
-                ('body', models.BinaryField(null=True)),
-                ('resource', models.CharField(blank=True, default='', max_length=80)),
-                ('request_id', models.CharField(blank=True, default='', max_length=128)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "key", "principal", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("principal", models.CharField(max_length=80)),
+                ("key", models.CharField(max_length=255)),
+                ("fingerprint", models.BinaryField()),
+                ("status", models.SmallIntegerField(null=True)),
+                ("body", models.BinaryField(null=True)),
+                ("resource", models.CharField(blank=True, default="", max_length=80)),
+                ("request_id", models.CharField(blank=True, default="", max_length=128)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['created_at'], name='idempotency_key_by_age'), models.Index(condition=models.Q(('status__isnull', True)), fields=['resource'], name='idempotency_key_unanswered')],
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["created_at"], name="idempotency_key_by_age"
+                    ),
+                    models.Index(
+                        condition=models.Q(("status__isnull", True)),
+                        fields=["resource"],
+                        name="idempotency_key_unanswered",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LedgerAccount',
+            name="LedgerAccount",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=80, null=True, unique=True)),
-                ('owner_id', models.UUIDField(null=True)),
-                ('currency', models.CharField(max_length=3)),
-                ('rolled_up', models.BooleanField(default=False)),
-                ('balance', models.BigIntegerField(default=0)),
-                ('held', models.BigIntegerField(default=0)),
-                ('floor', models.BigIntegerField(default=0, null=True)),
-                ('version', models.BigIntegerField(default=0)),
-                ('last_seq', models.BigIntegerField(default=0)),
-                ('posted_at', models.DateTimeField(null=True)),
-                ('total_in', models.BigIntegerField(default=0)),
-                ('total_out', models.BigIntegerField(default=0)),
-                ('outflow_day', models.DateField(null=True)),
-                ('outflow_day_amount', models.BigIntegerField(default=0)),
-                ('outflow_month', models.DateField(null=True)),
-                ('outflow_month_amount', models.BigIntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.CharField(max_length=80, null=True, unique=True)),
+                ("owner_id", models.UUIDField(null=True)),
+                ("currency", models.CharField(max_length=3)),
+                ("rolled_up", models.BooleanField(default=False)),
+                ("balance", models.BigIntegerField(default=0)),
+                ("held", models.BigIntegerField(default=0)),
+                ("floor", models.BigIntegerField(default=0, null=True)),
+                ("version", models.BigIntegerField(default=0)),
+                ("last_seq", models.BigIntegerField(default=0)),
+                ("posted_at", models.DateTimeField(null=True)),
+                ("total_in", models.BigIntegerField(default=0)),
+                ("total_out", models.BigIntegerField(default=0)),
+                ("outflow_day", models.DateField(null=True)),
+                ("outflow_day_amount", models.BigIntegerField(default=0)),
+                ("outflow_month", models.DateField(null=True)),
+                ("outflow_month_amount", models.BigIntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('owner_id__isnull', False)), fields=['owner_id'], name='account_by_owner')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('floor__isnull', True), ('balance__gte', django.db.models.expressions.CombinedExpression(models.F('floor'), '+', models.F('held'))), _connector='OR'), name='account_never_below_its_floor'), models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='account_holds_nothing_negative'), models.CheckConstraint(condition=models.Q(('balance', django.db.models.expressions.CombinedExpression(models.F('total_in'), '-', models.F('total_out')))), name='account_balance_is_in_minus_out'), models.CheckConstraint(condition=models.Q(models.Q(('code__isnull', False), ('floor__isnull', True), ('owner_id__isnull', True), ('rolled_up', True)), models.Q(('code__isnull', True), ('floor__isnull', False), ('owner_id__isnull', False), ('rolled_up', False)), _connector='OR'), name='account_of_system_has_code')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("owner_id__isnull", False)),
+                        fields=["owner_id"],
+                        name="account_by_owner",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("floor__isnull", True),
+                            (
+                                "balance__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("floor"), "+", models.F("held")
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="account_never_below_its_floor",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("held__gte", 0)), name="account_holds_nothing_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "balance",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("total_in"), "-", models.F("total_out")
+                                ),
+                            )
+                        ),
+                        name="account_balance_is_in_minus_out",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("code__isnull", False),
+                                ("floor__isnull", True),
+                                ("owner_id__isnull", True),
+                                ("rolled_up", True),
+                            ),
+                            models.Q(
+                                ("code__isnull", True),
+                                ("floor__isnull", False),
+                                ("owner_id__isnull", False),
+                                ("rolled_up", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="account_of_system_has_code",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Transfer',
+            name="Transfer",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('funding', 'Funding'), ('top_up', 'Top Up'), ('payment', 'Payment'), ('transfer', 'Transfer'), ('refund', 'Refund'), ('adjustment', 'Adjustment'), ('fee', 'Fee'), ('reversal', 'Reversal'), ('dispute', 'Dispute')], max_length=16)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], max_length=16)),
-                ('actor', models.CharField(max_length=80)),
-                ('request_id', models.CharField(blank=True, default='', max_length=128)),
-                ('description', models.CharField(blank=True, default='', max_length=500)),
-                ('reference', models.CharField(blank=True, default='', max_length=200)),
-                ('metadata', models.JSONField(default=dict)),
-                ('payment_id', models.UUIDField(null=True)),
-                ('hold_id', models.UUIDField(null=True)),
-                ('refund_of', models.UUIDField(null=True)),
-                ('reverses', models.UUIDField(null=True)),
-                ('failure_code', models.CharField(blank=True, default='', max_length=64)),
-                ('effective_at', models.DateTimeField()),
-                ('created_at', models.DateTimeField()),
-                ('completed_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("funding", "Funding"),
+                            ("top_up", "Top Up"),
+                            ("payment", "Payment"),
+                            ("transfer", "Transfer"),
+                            ("refund", "Refund"),
+                            ("adjustment", "Adjustment"),
+                            ("fee", "Fee"),
+                            ("reversal", "Reversal"),
+                            ("dispute", "Dispute"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("actor", models.CharField(max_length=80)),
+                ("request_id", models.CharField(blank=True, default="", max_length=128)),
+                ("description", models.CharField(blank=True, default="", max_length=500)),
+                ("reference", models.CharField(blank=True, default="", max_length=200)),
+                ("metadata", models.JSONField(default=dict)),
+                ("payment_id", models.UUIDField(null=True)),
+                ("hold_id", models.UUIDField(null=True)),
+                ("refund_of", models.UUIDField(null=True)),
+                ("reverses", models.UUIDField(null=True)),
+                ("failure_code", models.CharField(blank=True, default="", max_length=64)),
+                ("effective_at", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
+                ("completed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('reference', ''), _negated=True), fields=['reference'], name='transfer_by_reference'), models.Index(condition=models.Q(('payment_id__isnull', False)), fields=['payment_id'], name='transfer_by_payment'), models.Index(condition=models.Q(('refund_of__isnull', False)), fields=['refund_of'], name='transfer_by_refund'), models.Index(condition=models.Q(('status', 'pending')), fields=['created_at'], name='transfer_unfinished')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['funding', 'top_up', 'payment', 'transfer', 'refund', 'adjustment', 'fee', 'reversal', 'dispute'])), name='transfer_kind_is_known'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'completed', 'failed', 'cancelled'])), name='transfer_status_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('completed_at__isnull', False), ('status', 'completed')), models.Q(models.Q(('status', 'completed'), _negated=True), ('completed_at__isnull', True)), _connector='OR'), name='transfer_completed_has_time'), models.UniqueConstraint(condition=models.Q(('reverses__isnull', False), ('status__in', ['pending', 'completed'])), fields=('reverses',), name='transfer_reversed_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("reference", ""), _negated=True),
+                        fields=["reference"],
+                        name="transfer_by_reference",
+                    ),
+                    models.Index(
+                        condition=models.Q(("payment_id__isnull", False)),
+                        fields=["payment_id"],
+                        name="transfer_by_payment",
+                    ),
+                    models.Index(
+                        condition=models.Q(("refund_of__isnull", False)),
+                        fields=["refund_of"],
+                        name="transfer_by_refund",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status", "pending")),
+                        fields=["created_at"],
+                        name="transfer_unfinished",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "funding",
+                                    "top_up",
+                                    "payment",
+                                    "transfer",
+                                    "refund",
+                                    "adjustment",
+                                    "fee",
+                                    "reversal",
+                                    "dispute",
+                                ],
+                            )
+                        ),
+                        name="transfer_kind_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["pending", "completed", "failed", "cancelled"])),
+                        name="transfer_status_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("completed_at__isnull", False), ("status", "completed")),
+                            models.Q(
+                                models.Q(("status", "completed"), _negated=True),
+                                ("completed_at__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="transfer_completed_has_time",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("reverses__isnull", False), ("status__in", ["pending", "completed"])
+                        ),
+                        fields=("reverses",),
+                        name="transfer_reversed_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('amount', models.BigIntegerField()),
-                ('captured', models.BigIntegerField(default=0)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('captured', 'Captured'), ('voided', 'Voided'), ('expired', 'Expired')], default='open', max_length=16)),
-                ('description', models.CharField(blank=True, default='', max_length=500)),
-                ('reference', models.CharField(blank=True, default='', max_length=200)),
-                ('metadata', models.JSONField(default=dict)),
-                ('actor', models.CharField(max_length=80)),
-                ('request_id', models.CharField(blank=True, default='', max_length=128)),
-                ('expires_at', models.DateTimeField()),
-                ('created_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='transactions.ledgeraccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("captured", models.BigIntegerField(default=0)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("captured", "Captured"),
+                            ("voided", "Voided"),
+                            ("expired", "Expired"),
+                        ],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("description", models.CharField(blank=True, default="", max_length=500)),
+                ("reference", models.CharField(blank=True, default="", max_length=200)),
+                ("metadata", models.JSONField(default=dict)),
+                ("actor", models.CharField(max_length=80)),
+                ("request_id", models.CharField(blank=True, default="", max_length=128)),
+                ("expires_at", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="holds",
+                        to="transactions.ledgeraccount",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['account', 'created_at', 'id'], name='hold_by_account_created'), models.Index(condition=models.Q(('status', 'open')), fields=['expires_at'], name='hold_open_by_expiry'), models.Index(condition=models.Q(('reference', ''), _negated=True), fields=['reference'], name='hold_by_reference')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='hold_amount_is_positive'), models.CheckConstraint(condition=models.Q(('captured__gte', 0), ('captured__lte', models.F('amount'))), name='hold_never_overcaptured'), models.CheckConstraint(condition=models.Q(('status__in', ['open', 'captured', 'voided', 'expired'])), name='hold_status_is_known')],
+                "indexes": [
+                    models.Index(fields=["account", "created_at", "id"], name="hold_by_account_created"),
+                    models.Index(
+                        condition=models.Q(("status", "open")),
+                        fields=["expires_at"],
+                        name="hold_open_by_expiry",
+                    ),
+                    models.Index(
+                        condition=models.Q(("reference", ""), _negated=True),
+                        fields=["reference"],
+                        name="hold_by_reference",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="hold_amount_is_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("captured__gte", 0), ("captured__lte", models.F("amount"))),
+                        name="hold_never_overcaptured",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["open", "captured", "voided", "expired"])),
+                        name="hold_status_is_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Transaction',
+            name="Transaction",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('type', models.CharField(choices=[('funding', 'Funding'), ('top_up', 'Top Up'), ('payment', 'Payment'), ('transfer_in', 'Transfer In'), ('transfer_out', 'Transfer Out'), ('refund', 'Refund'), ('adjustment', 'Adjustment'), ('fee', 'Fee'), ('reversal', 'Reversal'), ('dispute', 'Dispute')], max_length=16)),
-                ('amount', models.BigIntegerField()),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], max_length=16)),
-                ('seq', models.BigIntegerField(null=True)),
-                ('balance_after', models.BigIntegerField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('completed_at', models.DateTimeField(null=True)),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='lines', to='transactions.ledgeraccount')),
-                ('transfer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='lines', to='transactions.transfer')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("funding", "Funding"),
+                            ("top_up", "Top Up"),
+                            ("payment", "Payment"),
+                            ("transfer_in", "Transfer In"),
+                            ("transfer_out", "Transfer Out"),
+                            ("refund", "Refund"),
+                            ("adjustment", "Adjustment"),
+                            ("fee", "Fee"),
+                            ("reversal", "Reversal"),
+                            ("dispute", "Dispute"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("seq", models.BigIntegerField(null=True)),
+                ("balance_after", models.BigIntegerField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("completed_at", models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="lines",
+                        to="transactions.ledgeraccount",
+                    ),
+                ),
+                (
+                    "transfer",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="lines",
+                        to="transactions.transfer",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['account', 'created_at', 'id'], name='transaction_by_account_created'), models.Index(fields=['transfer'], name='transaction_by_transfer'), models.Index(condition=models.Q(('status', 'completed'), _negated=True), fields=['status', 'account', 'created_at'], name='transaction_by_status')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'seq'), name='transaction_seq_once'), models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='transaction_moves_something'), models.CheckConstraint(condition=models.Q(('type__in', ['funding', 'top_up', 'payment', 'transfer_in', 'transfer_out', 'refund', 'adjustment', 'fee', 'reversal', 'dispute'])), name='transaction_type_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('completed_at__isnull', False), ('status', 'completed')), models.Q(('completed_at__isnull', True), ('seq__isnull', True), ('status__in', ['pending', 'failed', 'cancelled'])), _connector='OR'), name='transaction_completed_has_time'), models.CheckConstraint(condition=models.Q(models.Q(('balance_after__isnull', True), ('seq__isnull', True)), models.Q(('balance_after__isnull', False), ('seq__isnull', False)), _connector='OR'), name='transaction_seq_with_balance')],
+                "indexes": [
+                    models.Index(
+                        fields=["account", "created_at", "id"], name="transaction_by_account_created"
+                    ),
+                    models.Index(fields=["transfer"], name="transaction_by_transfer"),
+                    models.Index(
+                        condition=models.Q(("status", "completed"), _negated=True),
+                        fields=["status", "account", "created_at"],
+                        name="transaction_by_status",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "seq"), name="transaction_seq_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("amount", 0), _negated=True), name="transaction_moves_something"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "type__in",
+                                [
+                                    "funding",
+                                    "top_up",
+                                    "payment",
+                                    "transfer_in",
+                                    "transfer_out",
+                                    "refund",
+                                    "adjustment",
+                                    "fee",
+                                    "reversal",
+                                    "dispute",
+                                ],
+                            )
+                        ),
+                        name="transaction_type_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("completed_at__isnull", False), ("status", "completed")),
+                            models.Q(
+                                ("completed_at__isnull", True),
+                                ("seq__isnull", True),
+                                ("status__in", ["pending", "failed", "cancelled"]),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="transaction_completed_has_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("balance_after__isnull", True), ("seq__isnull", True)),
+                            models.Q(("balance_after__isnull", False), ("seq__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="transaction_seq_with_balance",
+                    ),
+                ],
             },
         ),
     ]

@@ -1,0 +1,70 @@
+"""Reading the book over HTTP."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from transactions.api.serializers import (
+    StateChanges,
+    TransactionPage,
+    TransactionQuery,
+    TransactionView,
+    narrowed_to,
+    shown_line,
+)
+from transactions.history import all_history, line_key
+from transactions.queries import line_by_id, state_changes
+from transactions.refusals import NotFound
+from users.api.answers import answer, resource
+from users.api.authentication import caller
+from users.api.pages import page
+
+
+class TransactionViewSet(ViewSet):
+    """Lines of the wallets that the caller may see."""
+
+    scopes = {"list": "transaction:read", "retrieve": "transaction:read", "audit": "transaction:read"}
+
+    @extend_schema(parameters=[TransactionQuery], responses=TransactionPage)
+    def list(self, request: Request) -> HttpResponse:
+        """List transactions, newest first."""
+        query = TransactionQuery.read(request)
+        principal = caller(request)
+        narrowed = narrowed_to(query)
+        return answer(
+            page(
+                request,
+                lambda seek: all_history(
+                    narrowed,
+                    owner_id=principal.owner_id,
+                    account_id=query.get("wallet_id"),
+                    key=seek.key,
+                    is_backwards=seek.is_backwards,
+                    count=seek.count,
+                ),
+                query=query,
+                key=line_key,
+                shape=shown_line,
+            )
+        )
+
+    @extend_schema(responses=TransactionView)
+    def retrieve(self, request: Request, transaction_id: UUID) -> HttpResponse:
+        """Show one transaction."""
+        principal = caller(request)
+        line = line_by_id(transaction_id, owner_id=principal.owner_id)
+        if line is None:
+            raise NotFound
+        return resource(request, shown_line(line))
+
+    @extend_schema(responses=StateChanges)
+    def audit(self, request: Request, transaction_id: UUID) -> HttpResponse:
+        """Tell every change of a transaction's state."""
+        principal = caller(request)
+        changes = state_changes(transaction_id, owner_id=principal.owner_id)
+        if changes is None:
+            raise NotFound
+        return answer({"results": changes})

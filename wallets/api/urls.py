@@ -1,0 +1,21 @@
+"""The paths of wallets, below `/api/v1/`."""
+
+from django.urls import path
+
+from wallets.api.movements import MovementViewSet
+from wallets.api.viewsets import WalletBookViewSet, WalletViewSet
+
+urlpatterns = [
+    path("wallet", WalletViewSet.as_view({"get": "list", "post": "create"})),
+    path("wallet/transfer", MovementViewSet.as_view({"post": "transfer"})),
+    path("wallet/<uuid:wallet_id>", WalletViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
+    path("wallet/<uuid:wallet_id>/suspend", WalletViewSet.as_view({"post": "suspend"})),
+    path("wallet/<uuid:wallet_id>/reactivate", WalletViewSet.as_view({"post": "reactivate"})),
+    path("wallet/<uuid:wallet_id>/close", WalletViewSet.as_view({"post": "close"})),
+    path("wallet/<uuid:wallet_id>/limits", WalletViewSet.as_view({"get": "limits", "put": "set_limits"})),
+    path("wallet/<uuid:wallet_id>/pay", MovementViewSet.as_view({"post": "pay"})),
+    path("wallet/<uuid:wallet_id>/transactions", WalletBookViewSet.as_view({"get": "transactions"})),
+    path("wallet/<uuid:wallet_id>/balance", WalletBookViewSet.as_view({"get": "balance"})),
+    path("wallet/<uuid:wallet_id>/stats", WalletBookViewSet.as_view({"get": "stats"})),
+    path("transactions/<uuid:transaction_id>/reverse", MovementViewSet.as_view({"post": "reverse"})),
+]
