@@ -171,5 +171,5 @@ def test_when_the_quick_look_passes_a_text_then_the_slow_look_masks_nothing_in_i
 @pytest.mark.parametrize(
     ("digits", "passes"), [("0", True), ("18", True), ("79927398713", True), ("79927398710", False)]
 )
-def test_when_digits_are_checked_then_luhn_decides(digits: str, passes: bool) -> None:  # noqa: FBT001
+def test_when_digits_are_checked_then_luhn_decides(digits: str, passes: bool) -> None:
     assert passes_luhn(digits) is passes
