@@ -13,6 +13,7 @@ from pathlib import Path
 from deploy.local.console import is_warning, write_lines
 from deploy.local.processes import Process, die_with_parent, kill_group
 from deploy.local.refusals import CannotStart, last_line
+from deploy.local.undertaker import Undertaker
 
 CHUNK_BYTES = 65536
 TAIL_BYTES = 8192
@@ -43,8 +44,11 @@ class Program:
 class Child:
     """Runs one program, again and again if need be; its output goes to a log and, if wanted, to the console."""
 
-    def __init__(self, program: Program, *, logs: Path, selector: selectors.BaseSelector) -> None:
+    def __init__(
+        self, program: Program, *, logs: Path, selector: selectors.BaseSelector, undertaker: Undertaker
+    ) -> None:
         self.program = program
+        self._undertaker = undertaker
         self.log_path = logs / f"{program.name}.log"
         self.failed_starts = 0
         self.started_at = 0.0
@@ -70,6 +74,7 @@ class Child:
             )
         except OSError as error:
             raise CannotStart(f"{self.program.name} can't start: {error}.") from error
+        self._undertaker.note_start(self.process.pid)
         self.started_at = time.monotonic()
         self.restart_at = None
         if self.process.stdout:
@@ -105,6 +110,7 @@ class Child:
     def bury(self) -> None:
         """Kill what is left of the program and its own children, and copy its last words."""
         kill_group(self.process)
+        self._undertaker.note_end(self.process.pid)
         while self.copy_output():
             pass
         pipe = self.process.stdout

@@ -14,6 +14,7 @@ from deploy.local.console import say
 from deploy.local.processes import Process, describe_end, die_with_parent, kill_group
 from deploy.local.programs import Child, Program
 from deploy.local.refusals import Interrupted
+from deploy.local.undertaker import Undertaker
 
 LONGEST_START_S = 120.0
 LONGEST_STOP_S = 8.0
@@ -39,6 +40,7 @@ class Supervisor:
 
     def __enter__(self) -> "Supervisor":
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._undertaker = Undertaker()
         self._wakeup_reader, self._wakeup_writer = os.pipe()
         for descriptor in (self._wakeup_reader, self._wakeup_writer):
             os.set_blocking(descriptor, False)
@@ -56,6 +58,7 @@ class Supervisor:
         if kind is Interrupted:
             say("Stopping …")
         self.stop()
+        self._undertaker.dismiss()
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
@@ -68,7 +71,7 @@ class Supervisor:
         tier: list[Child] = []
         self._tiers.append(tier)
         for program in programs:
-            child = Child(program, logs=self.logs, selector=self._selector)
+            child = Child(program, logs=self.logs, selector=self._selector, undertaker=self._undertaker)
             child.start()
             tier.append(child)
         latest = time.monotonic() + LONGEST_START_S
@@ -81,7 +84,7 @@ class Supervisor:
 
     def complete(self, program: Program) -> None:
         """Run a program that ends by itself; refuse when it fails."""
-        child = Child(program, logs=self.logs, selector=self._selector)
+        child = Child(program, logs=self.logs, selector=self._selector, undertaker=self._undertaker)
         child.start()
         try:
             while child.runs():

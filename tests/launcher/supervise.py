@@ -5,16 +5,18 @@ import json
 import sys
 from pathlib import Path
 
-from deploy.local import supervisor
+from deploy.local import supervisor, undertaker
 from deploy.local.programs import Console, Program
 from deploy.local.refusals import CannotStart, Interrupted
 
 QUICK_STOP_S = 1.0
+QUICK_GRACE_S = 0.3
 QUICK_RESTART_S = 0.02
 
 
 def main() -> int:
     folder = Path(sys.argv[1])
+    undertaker.GRACE_S = QUICK_GRACE_S
     supervisor.LONGEST_STOP_S = QUICK_STOP_S
     supervisor.LONGEST_START_S = float(sys.argv[2])
     supervisor.FIRST_RESTART_DELAY_S = QUICK_RESTART_S

@@ -246,6 +246,18 @@ def test_when_the_supervisor_is_killed_then_no_child_stays(supervise: Supervise,
     wait_until(lambda: not any(is_alive(pid) for pid in children))
 
 
+def test_when_the_supervisor_is_killed_then_no_grandchild_and_no_deaf_child_stays(
+    supervise: Supervise, tmp_path: Path
+) -> None:
+    supervisor = supervise([{"name": "web", "code": WITH_GRANDCHILD}, {"name": "deaf", "code": DEAF}])
+    left_behind = [pids(tmp_path, name)[0] for name in ("grandchild", "parent", "deaf")]
+
+    supervisor.kill()
+    supervisor.communicate(timeout=LONGEST_WAIT_S)
+
+    wait_until(lambda: not any(is_alive(pid) for pid in left_behind))
+
+
 def test_when_a_child_logs_json_then_the_console_has_it_as_it_is_or_its_warnings_alone(
     supervise: Supervise, tmp_path: Path
 ) -> None:
