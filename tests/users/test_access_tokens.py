@@ -23,7 +23,7 @@ from users.principals import Principal
 from users.refusals import InvalidToken
 from users.roles import ROLES
 
-OURS = "dev1"
+OURS = settings.JWT_SIGNING_KEYS[0][0]
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
 
 
@@ -121,7 +121,7 @@ def test_when_the_forger_has_a_good_recipe_then_our_own_key_passes() -> None:
         ),
         lambda: signed(claims(), header={"kid": OURS, "typ": "at+jwt", "crit": ["exp"]}),
         lambda: handmade({"alg": "EdDSA", "kid": 1, "typ": "at+jwt"}, our_key().sign),
-        lambda: handmade({"alg": "EdDSA", "kid": ["dev1"], "typ": "at+jwt"}, our_key().sign),
+        lambda: handmade({"alg": "EdDSA", "kid": [OURS], "typ": "at+jwt"}, our_key().sign),
         lambda: handmade({"alg": "eddsa", "kid": OURS, "typ": "at+jwt"}, our_key().sign),
         lambda: jwt.encode(claims(), None, algorithm="none", headers={"kid": OURS, "typ": "at+jwt"}),
         lambda: hs256(our_key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)),

@@ -8,7 +8,7 @@ from unittest.mock import ANY
 
 import jwt
 import pytest
-from django.conf import LazySettings
+from django.conf import LazySettings, settings
 
 from tests.users.conftest import PASSWORD
 from users.models import RefreshFamily
@@ -44,7 +44,7 @@ def test_when_the_password_is_right_then_a_session_opens(post: Any, new_user: An
     assert before <= claims["iat"] <= before + 5
     assert jwt.get_unverified_header(answer.json()["access"]) == {
         "alg": "EdDSA",
-        "kid": "dev1",
+        "kid": settings.JWT_SIGNING_KEYS[0][0],
         "typ": "at+jwt",
     }
     family = RefreshFamily.objects.get()
