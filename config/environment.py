@@ -271,6 +271,9 @@ class Environment:
         "The password and client secret of the demo accounts (sandbox only).", text, "", secret=True
     )
     web_workers: int = variable("Worker processes of the web server; 0 takes one for each core.", whole, 0)
+    prometheus_multiproc_dir: str = variable(
+        "A folder that the web workers share their metrics in; emptied at each start.", text, ""
+    )
     web_threads: int = variable("Threads of each web worker.", whole, 8)
 
     @property

@@ -40,7 +40,7 @@ def error_page(request: HttpRequest, code: str) -> HttpResponse:
     if _asks_for_json(request):
         return _cacheable(JsonResponse(_facts(problem)))
     context = {"problem": problem, "advice": ADVICE_TEXTS[problem.advice]}
-    return _cacheable(HttpResponse(render_to_string("docs/error.html", context)))
+    return _cacheable(HttpResponse(render_to_string("docs/error.html", context, request)))
 
 
 @require_safe
@@ -49,4 +49,4 @@ def error_index(request: HttpRequest) -> HttpResponse:
     problems = sorted(PROBLEMS.values(), key=lambda problem: (problem.status, problem.code))
     if _asks_for_json(request):
         return _cacheable(JsonResponse({"results": [_facts(problem) for problem in problems]}))
-    return _cacheable(HttpResponse(render_to_string("docs/errors.html", {"problems": problems})))
+    return _cacheable(HttpResponse(render_to_string("docs/errors.html", {"problems": problems}, request)))

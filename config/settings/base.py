@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "config.gateway.metrics.RequestMetricsMiddleware",
     "config.gateway.security_headers.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.gateway.security_headers.CrossOriginMiddleware",
     "config.gateway.request_bounds.RequestBoundsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -58,7 +59,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "config.gateway.browser_pages.PageLogins",
     "config.gateway.browser_pages.PageMessages",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -75,6 +75,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "backoffice.site.standing",
             ],
         },
     },
@@ -264,5 +265,6 @@ LOGGING_CONFIG = "config.logs.configure"
 LOGGING: dict[str, Any] = {"level": LOG_LEVEL}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 X_FRAME_OPTIONS = "DENY"
-SECURE_REFERRER_POLICY = "no-referrer"
+# `no-referrer` would make browsers send `Origin: null` with forms, which the CSRF check refuses.
+SECURE_REFERRER_POLICY = "same-origin"
 CSRF_FAILURE_VIEW = "config.gateway.errors.csrf_failed"
