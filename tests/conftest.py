@@ -9,7 +9,9 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
+
+from transactions.integrity import check_books
 
 _REAL_CONNECT = socket.socket.connect
 
@@ -47,12 +49,15 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         connections["owner"].close()
     yield
     with django_db_blocker.unblock():
+        # Whatever the tests committed, with races and kills, has to balance.
+        breaches = [breach for _proof, found in check_books() for breach in found]
         for connection in connections.all(initialized_only=True):
             connection.close()
         owner.settings_dict["NAME"] = maintenance
         with owner.cursor() as cursor:
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         owner.close()
+    assert breaches == []
 
 
 @pytest.fixture
@@ -65,6 +70,24 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         yield
         for connection in connections.all(initialized_only=True):
             connection.close()
+
+
+@pytest.fixture
+def as_owner(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Work as the tables' owner, in one transaction that is rolled back: to break what the application can't."""
+    with django_db_blocker.unblock():
+        application, owner = connections["default"], connections["owner"]
+        connections["default"] = owner
+        try:
+            with transaction.atomic():
+                with owner.cursor() as cursor:
+                    # What `check_books` asks for, which is too late after the first query.
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                yield
+                transaction.set_rollback(True)
+        finally:
+            connections["default"] = application
+            owner.close()
 
 
 @pytest.fixture
