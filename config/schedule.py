@@ -15,10 +15,11 @@ class Entry(TypedDict):
 
 
 BEAT: dict[str, Entry] = {
-    "roll up the system accounts": {"task": "transactions.tasks.roll_up", "schedule": 2.0},
-    "drop the bytes of old answers": {"task": "transactions.tasks.drop_old_answers", "schedule": 3600.0},
-    "make partitions ahead": {"task": "events.tasks.make_partitions", "schedule": 6 * 3600.0},
+    "roll up the system accounts": {"task": "transactions.roll_up", "schedule": 2.0},
+    "drop the bytes of old answers": {"task": "transactions.drop_old_answers", "schedule": 3600.0},
+    "make partitions ahead": {"task": "events.make_partitions", "schedule": 6 * 3600.0},
     "settle or release due payments": {"task": "payments.sweep_due_payments", "schedule": 15.0},
     "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},
-    "end suspensions that ran out": {"task": "wallets.tasks.end_due_suspensions", "schedule": 60.0},
+    "forget ended sessions": {"task": "users.forget_ended_sessions", "schedule": 3600.0},
+    "end suspensions that ran out": {"task": "wallets.end_due_suspensions", "schedule": 60.0},
 }

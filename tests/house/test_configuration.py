@@ -64,7 +64,7 @@ def test_given_production_then_what_only_a_sandbox_can_guess_must_be_set(name: s
     [
         ("PORT", "70000", "a port between 1 and 65535"),
         ("RATE_LIMIT_USER", "50 per 15m", "a quota such as 100/15m, or off"),
-        ("RATE_LIMIT_USER", "0/15m", "a quota such as 100/15m, or off"),
+        ("RATE_LIMIT_USER", "0/7m", "a quota such as 100/15m, or off"),
         ("OPEN_WALLET_MODE", "staging", "one of sandbox, production"),
         ("DATABASE_URL", "mysql://localhost/book", "a URL that starts with postgres: or postgresql:"),
         ("CORS_ORIGINS", "https://app.example.com/path", "origins such as https://app.example.com"),
