@@ -19,7 +19,7 @@ TABLES = (
 )
 
 _HASHES = "SELECT " + ", ".join(
-    f"(SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {table} AS t)"  # noqa: S608
+    f"(SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {table} AS t)"
     for table in TABLES
 )
 

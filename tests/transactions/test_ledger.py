@@ -1,6 +1,7 @@
 """The book's only writer: exact values, and nothing where it refuses."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 import time_machine
@@ -139,9 +140,7 @@ def test_when_lines_are_posted_within_one_microsecond_then_seq_time_and_balance_
     assert [line.balance_after for line in lines] == [500, 400, 300, 200, 100]
     times = [line.completed_at for line in lines]
     assert times == sorted(set(times))
-    assert {after - before for before, after in zip(times[1:], times[2:], strict=False)} == {
-        timedelta(microseconds=1)
-    }
+    assert {after - before for before, after in pairwise(times[1:])} == {timedelta(microseconds=1)}
 
 
 def test_when_one_account_has_two_lines_of_a_transfer_then_they_follow_each_other():
