@@ -28,6 +28,12 @@ def prepare(*, python: Path, environment: Mapping[str, str]) -> Program:
     return Program(name="prepare", command=[str(python), "manage.py", "prepare"], environment=environment)
 
 
+def collect_static_files(*, python: Path, environment: Mapping[str, str]) -> Program:
+    """Return what gathers and compresses the style sheets and scripts that production serves; it ends by itself."""
+    command = [str(python), "manage.py", "collectstatic", "--no-input"]
+    return Program(name="collectstatic", command=command, environment=environment)
+
+
 def web(*, python: Path, environment: Mapping[str, str]) -> Program:
     """Return the web server."""
     address = f"{environment['HOST']}:{environment['PORT']}"

@@ -16,6 +16,7 @@ from deploy.local.checks import run_checks
 from deploy.local.console import say
 from deploy.local.data_directory import DataDirectory, write_private_json
 from deploy.local.environment import (
+    PRODUCTION,
     SANDBOX,
     SETTINGS,
     application_environment,
@@ -69,6 +70,8 @@ def run(arguments: Sequence[str]) -> int:
         services = start_services(supervisor, data=data, venv=venv.directory, given=os.environ, durable=True)
         environment = application_environment(given=os.environ, services=services, data=data)
         supervisor.complete(application.prepare(python=venv.python, environment=environment))
+        if environment["OPEN_WALLET_MODE"] == PRODUCTION:
+            supervisor.complete(application.collect_static_files(python=venv.python, environment=environment))
         write_private_json(data.running, services)
         supervisor.start([application.web(python=venv.python, environment=environment)])
         say(application.table(environment))
