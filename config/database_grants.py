@@ -47,7 +47,8 @@ PRIVILEGES = {
     "tokens_fingerprintkey": "SELECT, INSERT, UPDATE (sealed)",
     "tokens_paymenttoken": "SELECT, INSERT, UPDATE (status, deleted_at, destroyed_at, provider_ref)",
     "tokens_vaultedcard": "SELECT, INSERT, UPDATE (sealed), DELETE",
-    "transactions_delta": "SELECT, INSERT, DELETE",
+    # Locking the deltas that are about to be consumed takes the right to update a column.
+    "transactions_delta": "SELECT, INSERT, UPDATE (id), DELETE",
     "transactions_hold": KEEP,
     "transactions_idempotencykey": KEEP,
     "transactions_ledgeraccount": KEEP,
