@@ -72,11 +72,14 @@ def run(arguments: Sequence[str]) -> int:
         supervisor.complete(application.prepare(python=venv.python, environment=environment))
         if environment["OPEN_WALLET_MODE"] == PRODUCTION:
             supervisor.complete(application.collect_static_files(python=venv.python, environment=environment))
-        write_private_json(data.running, services)
-        supervisor.start([application.web(python=venv.python, environment=environment)])
-        say(application.table(environment))
-        supervisor.start(application.background(python=venv.python, environment=environment, data=data))
-        supervisor.watch()
+        try:
+            write_private_json(data.running, services)
+            supervisor.start([application.web(python=venv.python, environment=environment)])
+            say(application.table(environment))
+            supervisor.start(application.background(python=venv.python, environment=environment, data=data))
+            supervisor.watch()
+        finally:
+            data.running.unlink(missing_ok=True)
 
 
 def check(arguments: Sequence[str]) -> int:
