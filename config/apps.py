@@ -8,8 +8,10 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        """Register the system checks, and have each migrate end with the grants of the application's role."""
+        """Register the checks, let each migrate end with the grants, let tasks carry their request's context."""
         from config import checks, database_grants
+        from config.gateway import task_context
 
         checks.register_checks()
+        task_context.connect()
         post_migrate.connect(database_grants.grant, sender=apps.get_app_config("users"))

@@ -1,0 +1,151 @@
+"""The OpenAPI document describes what is served."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pytest_django import Settings
+
+from config.checks import API, route_errors, served_routes
+from config.gateway.problems import PROBLEMS
+from config.gateway.response_cache import forget_answers
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@pytest.fixture
+def document(client: Client) -> dict[str, Any]:
+    forget_answers()
+    response = client.get("/api/schema")
+    assert response["Content-Type"] == "application/json"
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (path, method): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    }
+
+
+def test_when_the_document_is_checked_then_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_when_a_route_is_served_then_the_document_has_it(document: dict[str, Any]) -> None:
+    from django.urls import get_resolver
+
+    described = operations(document)
+    served = [
+        ("/" + route, method)
+        for route, pattern in served_routes(get_resolver().url_patterns)
+        if route.startswith(API)
+        for method in pattern.callback.actions  # type: ignore[attr-defined]
+        if method in METHODS
+    ]
+
+    assert served
+    for route, method in served:
+        path = "/".join(
+            "{" + part[1:-1].split(":")[-1] + "}" if part[:1] == "<" else part for part in route.split("/")
+        )
+        assert (path, method) in described, f"{method} {path} is not described"
+
+
+def test_when_an_operation_is_described_then_its_scope_key_and_problems_are_told(
+    document: dict[str, Any],
+) -> None:
+    for (path, method), operation in operations(document).items():
+        if not path.startswith("/api/v1/"):
+            continue
+        answers = operation["responses"]
+        text = operation["description"]
+        secured = operation.get("security") == [{"bearer": []}]
+        assert secured != ("Needs no token." in text), path
+        assert {"429", "500", "503"} <= set(answers), path
+        assert not secured or {"401", "403"} <= set(answers), path
+        for status, answer in answers.items():
+            if int(status) >= 400:
+                assert answer == {"$ref": f"#/components/responses/Problem{status}"}, (path, method)
+            else:
+                assert "X-Request-ID" in answer["headers"]
+
+
+def test_when_a_call_needs_a_key_then_the_document_says_so(document: dict[str, Any]) -> None:
+    from django.urls import get_resolver
+
+    described = operations(document)
+    for route, pattern in served_routes(get_resolver().url_patterns):
+        if not route.startswith(API):
+            continue
+        assert list(route_errors(route, pattern)) == []
+        view = pattern.callback.cls  # type: ignore[attr-defined]
+        path = "/" + "/".join(
+            "{" + part[1:-1].split(":")[-1] + "}" if part[:1] == "<" else part for part in route.split("/")
+        )
+        for method, action in pattern.callback.actions.items():  # type: ignore[attr-defined]
+            if method not in METHODS:
+                continue
+            parameters = {
+                parameter["name"]: parameter.get("required", False)
+                for parameter in described[path, method].get("parameters", [])
+                if parameter["in"] == "header"
+            }
+            use = getattr(view, "keys", {}).get(action) if method != "get" else None
+            expected = {None: None, "required": True, "accepted": False}[use]
+            assert parameters.get("Idempotency-Key") is expected, (method, path)
+
+
+def test_when_a_problem_is_described_then_every_code_has_an_example(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["Problem"]
+    examples = {
+        code: example["value"]["status"]
+        for answer in document["components"]["responses"].values()
+        for code, example in answer["content"]["application/problem+json"]["examples"].items()
+    }
+
+    assert schema["properties"]["code"]["enum"] == sorted(PROBLEMS)
+    assert examples == {code: problem.status for code, problem in PROBLEMS.items()}
+
+
+def test_when_the_document_is_asked_for_again_then_it_is_kept_for_its_lifetime(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_answers()
+    first = client.get("/api/schema")
+    monkeypatch.setattr("config.gateway.api_docs._document", lambda: pytest.fail("built again"))
+
+    second = client.get("/api/schema")
+    unchanged = client.get("/api/schema", headers={"If-None-Match": first["ETag"]})
+
+    assert first["Cache-Control"] == second["Cache-Control"] == "public, max-age=300"
+    assert second.content == first.content
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+
+
+def test_when_another_process_built_the_document_then_redis_has_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_answers()
+    first = client.get("/api/schema")
+    forget_answers()
+    monkeypatch.setattr("config.gateway.api_docs._document", lambda: pytest.fail("built again"))
+
+    assert client.get("/api/schema").content == first.content
+
+
+def test_when_people_read_the_document_then_every_asset_is_the_projects_own(client: Client) -> None:
+    page = client.get("/api/docs").content.decode()
+
+    assert 'data-schema="/api/schema"' in page
+    assert "//" not in page.replace("<!DOCTYPE html>", "")
+    assert page.count("<script") == page.count("<script src=") == 2
+    for asset in ("swagger-ui.css", "swagger-ui-bundle.js"):
+        response = client.get(f"/static/drf_spectacular_sidecar/swagger-ui-dist/{asset}")
+        response.close()
+        assert response.status_code == 200
