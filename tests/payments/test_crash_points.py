@@ -1,0 +1,154 @@
+"""Killed at each named step of a charge, a payment still ends with each cent once; and no step goes unnamed."""
+
+import multiprocessing
+import os
+import re
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+
+from payments import steps
+from payments.processors.sandbox import SandboxProcessor
+from payments.steps import RECONCILIATION_STEPS, TOP_UP_STEPS, Step
+from tests.payments.customers import SUCCEEDS, TIMES_OUT, Customer, sweep_later
+
+WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
+
+
+def killed_at(step: Step, run: Callable[[], Any]) -> int:
+    """Run in a child process that dies of SIGKILL as soon as the step is reached; tells how the child ended."""
+
+    def die(reached: Step) -> None:
+        if reached is step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def child() -> None:
+        steps.listeners.append(die)
+        run()
+
+    connections.close_all()
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(timeout=30)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def require_each_cent_once(customer: Customer, amount: int) -> None:
+    payments = customer.payments
+    succeeded = [payment for payment in payments if payment.status == "succeeded"]
+    assert [payment.amount for payment in succeeded] == [amount]
+    assert {payment.status for payment in payments} <= {"succeeded", "failed"}
+    assert (customer.balance, customer.charged) == (amount, amount)
+
+
+@pytest.mark.parametrize("step", TOP_UP_STEPS)
+@pytest.mark.parametrize("number", [SUCCEEDS, TIMES_OUT], ids=["answered", "timed-out"])
+def test_when_killed_while_charging_then_the_sweep_and_a_retry_find_each_cent_once(customer, step, number):
+    token = customer.card(number)
+
+    ended = killed_at(step, lambda: customer.top_up(token.id, 2500, key="fund-1"))
+    charged = customer.charged
+    sweep_later()
+    swept = customer.balance
+    answer = customer.top_up(token.id, 2500, key="fund-1")
+    sweep_later()
+
+    assert ended == -signal.SIGKILL
+    assert charged == (0 if step in (Step.OPENED, Step.SOURCE_REVEALED) else 2500)
+    assert swept == charged
+    assert answer.status in (201, 202)
+    require_each_cent_once(customer, 2500)
+
+
+@pytest.mark.parametrize("step", RECONCILIATION_STEPS)
+@pytest.mark.parametrize("first", [Step.OPENED, Step.CHARGE_ANSWERED], ids=["uncharged", "charged"])
+def test_when_killed_while_reconciling_then_the_next_sweep_and_a_retry_find_each_cent_once(
+    customer, first, step
+):
+    token = customer.card()
+    killed_at(first, lambda: customer.top_up(token.id, 2500, key="fund-1"))
+    charged = customer.charged
+
+    ended = killed_at(step, sweep_later)
+    sweep_later(600)
+    swept = customer.balance
+    customer.top_up(token.id, 2500, key="fund-1")
+
+    assert ended == -signal.SIGKILL
+    assert swept == charged
+    require_each_cent_once(customer, 2500)
+
+
+@pytest.fixture
+def effects(monkeypatch: pytest.MonkeyPatch, listeners: list[Any]) -> list[str]:
+    """What has an effect, in order: `commit` on our books, `call` on the processor's; and each step by its name."""
+    seen: list[str] = []
+    calling = False
+    execute, commit = psycopg.Cursor.execute, DatabaseWrapper._commit
+
+    def watched_execute(self, query, *arguments, **options):
+        if self.connection.autocommit and not calling and WRITES.match(str(query)):
+            seen.append("commit")
+        return execute(self, query, *arguments, **options)
+
+    def watched_commit(self):
+        if not calling:
+            seen.append("commit")
+        return commit(self)
+
+    def watched_call(method: str) -> None:
+        real = getattr(SandboxProcessor, method)
+
+        def call(*arguments, **options):
+            nonlocal calling
+            seen.append("call")
+            calling = True
+            try:
+                return real(*arguments, **options)
+            finally:
+                calling = False
+
+        monkeypatch.setattr(SandboxProcessor, method, call)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", watched_execute)
+    monkeypatch.setattr(DatabaseWrapper, "_commit", watched_commit)
+    watched_call("charge")
+    watched_call("find_charge")
+    listeners.append(lambda step: seen.append(step.value))
+    return seen
+
+
+def test_when_a_card_is_charged_then_between_any_two_effects_there_is_a_named_step(customer, effects):
+    token = customer.card()
+    effects.clear()
+
+    customer.top_up(token.id, 2500, key="fund-1")
+
+    assert effects == [
+        "commit",
+        "opened",
+        "commit",
+        "source_revealed",
+        "call",
+        "charge_answered",
+        "commit",
+        "settled",
+    ]
+    assert [step for step in effects if step not in ("commit", "call")] == list(TOP_UP_STEPS)
+
+
+def test_when_a_charge_is_reconciled_then_between_any_two_effects_there_is_a_named_step(customer, effects):
+    sweep_later(600)
+    customer.top_up(customer.card(TIMES_OUT).id, 2500)
+    effects.clear()
+
+    sweep_later(6)
+
+    assert effects == ["commit", "claimed", "call", "outcome_found", "commit", "reconciled"]
+    assert [step for step in effects if step not in ("commit", "call")] == list(RECONCILIATION_STEPS)
