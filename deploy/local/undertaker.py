@@ -5,12 +5,12 @@ a task under way) hear of it only if their parents care. The undertaker has a pi
 end of file when that is gone, however it went.
 """
 
-import contextlib
 import os
 import signal
 import time
 
 GRACE_S = 5.0
+CHECK_EVERY_S = 0.1
 MOST_DESCRIPTORS = 1024
 
 
@@ -52,8 +52,17 @@ def _wait_and_bury(reader: int) -> None:
     with os.fdopen(0, "rb") as notes:
         for note in notes:
             (groups.add if note.startswith(b"+") else groups.discard)(int(note[1:]))
-    if groups:
-        time.sleep(GRACE_S)
+    latest = time.monotonic() + GRACE_S
+    while time.monotonic() < latest and any(_signal_group(group, 0) for group in groups):
+        time.sleep(CHECK_EVERY_S)
     for group in groups:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
+        _signal_group(group, signal.SIGKILL)
+
+
+def _signal_group(group: int, number: int) -> bool:
+    """Send a signal to a process group (0 only asks); return whether anything is left of it."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
