@@ -236,9 +236,6 @@ class Refund(models.Model):
                 name="refund_reason_is_known", condition=Q(reason__in=RefundReason.values)
             ),
             models.CheckConstraint(
-                name="refund_status_is_known", condition=Q(status__in=RefundStatus.values)
-            ),
-            models.CheckConstraint(
                 name="refund_decided_by_another",
                 condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("requested_by")),
             ),

@@ -589,18 +589,6 @@ class Migration(migrations.Migration):
             model_name="refund",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    (
-                        "status__in",
-                        ["pending", "approved", "processing", "completed", "failed", "rejected", "cancelled"],
-                    )
-                ),
-                name="refund_status_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
                     ("decided_by__isnull", True),
                     models.Q(("decided_by", models.F("requested_by")), _negated=True),
                     _connector="OR",

@@ -31,10 +31,11 @@ def processor_of(name: str) -> Processor:
 def _load(name: str) -> Processor:
     path = name if "." in name else f"payments.processors.{name}.processor"
     try:
-        made = import_string(path)() if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", name) else None
+        maker = import_string(path) if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", name) else None
     except ImportError as missing:
         raise ImproperlyConfigured(_EXPECTED) from missing
-    if made is None or not callable(getattr(made, "find_charge", None)):
+    made = maker() if callable(maker) else None
+    if not callable(getattr(made, "find_charge", None)):
         raise ImproperlyConfigured(_EXPECTED)
-    processor: Processor = made
+    processor: Processor = made  # type: ignore[assignment]
     return processor
