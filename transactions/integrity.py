@@ -118,12 +118,15 @@ PROOFS = (
     ),
     Proof(
         "keys_have_one_effect",
-        "No two keys claim one transfer, and each answered key that names a transfer has it.",
+        "No two keys claim one transfer or line, and what an answered key names is in the book.",
         "SELECT 'key ' || k.key || ' of ' || k.principal || ' claims ' || k.resource"
         " FROM (SELECT *, count(*) OVER (PARTITION BY resource) AS claims FROM transactions_idempotencykey"
-        "   WHERE resource LIKE 'transfer:%') AS k"
-        " LEFT JOIN transactions_transfer AS t ON t.id = substr(k.resource, 10)::uuid"
-        " WHERE k.claims > 1 OR t.id IS NULL",
+        "   WHERE resource LIKE 'transfer:%' OR resource LIKE 'transaction:%') AS k"
+        " LEFT JOIN transactions_transfer AS t"
+        "   ON t.id = CASE WHEN k.resource LIKE 'transfer:%' THEN substr(k.resource, 10)::uuid END"
+        " LEFT JOIN transactions_transaction AS l"
+        "   ON l.id = CASE WHEN k.resource LIKE 'transaction:%' THEN substr(k.resource, 13)::uuid END"
+        " WHERE k.claims > 1 OR coalesce(t.id, l.id) IS NULL",
     ),
 )
 
