@@ -26,6 +26,6 @@ def front_page(request: HttpRequest) -> HttpResponse:
         links = {name: f"{settings.PUBLIC_URL}{path}" for name, path in LINKS.items()}
         response = JsonResponse({"name": "Open Wallet", "mode": settings.OPEN_WALLET_MODE, "links": links})
     else:
-        response = render(request, "front_page.html", {"sandbox": settings.SANDBOX, "base_url": settings.PUBLIC_URL})
+        response = render(request, "front_page.html", {"base_url": settings.PUBLIC_URL})
     response.headers["Vary"] = "Accept"
     return response

@@ -16,6 +16,11 @@ SEARCH_HITS_SHOWN = 5
 NOT_SERVED = frozenset({"password_change", "password_change_done"})
 
 
+def standing(request: HttpRequest) -> dict[str, Any]:
+    """Tell every page whether the money is real; a template context processor."""
+    return {"sandbox": settings.SANDBOX}
+
+
 class BackofficeSite(admin.AdminSite):
     """Django's admin in this project's dress, with one search over everything."""
 
@@ -26,7 +31,10 @@ class BackofficeSite(admin.AdminSite):
     index_template = "admin/index.html"
 
     GROUPS: ClassVar[Sequence[tuple[str, Sequence[str]]]] = (
-        ("Money", ("wallets.wallet", "transactions.transfer", "transactions.transaction", "payments.payment")),
+        (
+            "Money",
+            ("wallets.wallet", "transactions.transfer", "transactions.transaction", "payments.payment"),
+        ),
         ("People", ("users.user", "tokens.paymenttoken", "users.serviceclient")),
         ("Books", ("transactions.ledgeraccount", "wallets.adjustment")),
         ("Record", ("events.auditentry", "events.event")),
@@ -37,19 +45,17 @@ class BackofficeSite(admin.AdminSite):
         served = [url for url in super().get_urls() if getattr(url, "name", None) not in NOT_SERVED]
         return [path("search/", self.admin_view(self.search), name="search"), *served]
 
-    def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Tell every page whether the money is real."""
-        return {**super().each_context(request), "sandbox": settings.SANDBOX}
-
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Group the screens by what they are about rather than by the app that owns them."""
         found = {
-            f"{app['app_label']}.{model['object_name'].lower()}": model | {"purpose": self._purpose(model["model"])}
+            f"{app['app_label']}.{model['object_name'].lower()}": model
+            | {"purpose": self._purpose(model["model"])}
             for app in super().get_app_list(request, app_label)
             for model in app["models"]
         }
         groups = [
-            {"name": name, "models": [found.pop(key) for key in keys if key in found]} for name, keys in self.GROUPS
+            {"name": name, "models": [found.pop(key) for key in keys if key in found]}
+            for name, keys in self.GROUPS
         ]
         if found:
             groups.append({"name": "More", "models": list(found.values())})
@@ -78,7 +84,11 @@ class BackofficeSite(admin.AdminSite):
                 continue
             found, _ = screen.get_search_results(request, screen.get_queryset(request).order_by("-pk"), term)
             hits = [
-                {"name": screen.heading(hit), "key": hit.pk, "url": screen_url(screen.opts.label_lower, hit.pk)}
+                {
+                    "name": screen.heading(hit),
+                    "key": hit.pk,
+                    "url": screen_url(screen.opts.label_lower, hit.pk),
+                }
                 for hit in found[:SEARCH_HITS_SHOWN]
             ]
             if hits:

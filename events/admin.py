@@ -39,7 +39,7 @@ class AuditEntryScreen(StaffScreen):
     search_help_text = "Id of a wallet, a transfer or any other object, an actor, or a request id"
     text_lookups = ("object_id", "request_id", "actor")
     fieldsets = (
-        (None, {"fields": ("when", "action", "object_link", "change", "reason")}),
+        ("About", {"fields": ("when", "action", "object_link", "change", "reason")}),
         ("By whom", {"fields": ("actor_name", "address", "request")}),
         ("What", {"fields": ("state_before", "state_after")}),
     )

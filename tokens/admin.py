@@ -1,81 +1,84 @@
-"""Saved cards in the back office: to be looked up, and nothing sealed to be seen."""
+"""Saved cards in the back office: to find and to read, and nothing sealed to be seen."""
 
 import re
-from uuid import UUID
+from collections.abc import Iterator
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from events.clock import now
 from tokens.models import PaymentToken
+from users.staff_screens import StaffScreen, identifier, moment, screen_url, state
 
 
 @admin.register(PaymentToken)
-class PaymentTokenAdmin(admin.ModelAdmin):
-    """Read-only; found by id, the owner's id or e-mail address, fingerprint, or the card's last four digits."""
+class PaymentTokenScreen(StaffScreen):
+    """Saved cards, without what is sealed."""
 
-    list_display = ["id", "user", "type", "brand", "last4", "expiry", "status_now", "provider", "created_at"]
-    list_filter = ["type", "brand", "status", "provider"]
-    list_select_related = ["user"]
-    search_fields = ["id"]  # shows the box; what it searches is told below
-    search_help_text = "Token or user id, e-mail address, last four digits or fingerprint"
-    ordering = ["-id"]
-    show_full_result_count = False
-    readonly_fields = (
-        "id",
-        "user",
-        "type",
-        "brand",
-        "last4",
-        "expiry",
-        "fingerprint",
-        "status_now",
-        "provider",
-        "consent_text",
-        "consent_at",
-        "created_at",
-        "deleted_at",
-        "destroyed_at",
+    purpose = "Saved cards by their last four digits; the numbers stay in the vault"
+    list_display = ("token", "owner", "brand", "digits", "expiry", "status_now", "provider", "created")
+    list_filter = ("status",)
+    list_select_related = ("user",)
+    search_help_text = "Token or user id, e-mail address, fingerprint or last four digits"
+    id_lookups = ("pk", "user_id")
+    email_lookups = ("user__email",)
+    text_lookups = ("fingerprint",)
+    fieldsets = (
+        ("About", {"fields": ("owner", "type", "brand", "digits", "expiry", "fingerprint")}),
+        ("Consent", {"fields": ("consent_text", "consented")}),
+        ("Life", {"fields": ("status_now", "provider", "created", "deleted", "destroyed")}),
     )
-    fields = readonly_fields
 
-    @admin.display(description="Expires", ordering="exp_year")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave the sealed columns in the database."""
+        tokens = super().get_queryset(request).select_related("user")
+        return tokens.defer("provider_ref", "provider_ref_hmac")
+
+    def candidates(self, queryset: QuerySet[Any], term: str) -> Iterator[QuerySet[Any]]:
+        """Find by the last four digits as well, which no index knows: they are looked for last."""
+        yield from super().candidates(queryset, term)
+        if re.fullmatch("[0-9]{4}", term):
+            yield queryset.filter(last4=term)
+
+    @admin.display(description="token")
+    def token(self, token: PaymentToken) -> SafeString:
+        return identifier(token.id, url=screen_url("tokens.paymenttoken", token.id))
+
+    @admin.display(description="owner")
+    def owner(self, token: PaymentToken) -> SafeString:
+        return format_html('<a href="{}">{}</a>', screen_url("users.user", token.user_id), token.user.email)
+
+    @admin.display(description="number")
+    def digits(self, token: PaymentToken) -> SafeString:
+        return format_html('<span class="id">•••• {}</span>', token.last4)
+
+    @admin.display(description="expires")
     def expiry(self, token: PaymentToken) -> str:
-        """Month and year as the card prints them."""
         return f"{token.exp_month:02}/{token.exp_year}"
 
-    @admin.display(description="Status", ordering="status")
-    def status_now(self, token: PaymentToken) -> str:
-        """The status as it reads at this moment."""
-        return token.status_at(now())
+    @admin.display(description="status")
+    def status_now(self, token: PaymentToken) -> SafeString:
+        return state(token.status_at(now()))
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentToken]:
-        """Leave the sealed columns in the database."""
-        return super().get_queryset(request).defer("provider_ref", "provider_ref_hmac")
+    @admin.display(description="consented (UTC)")
+    def consented(self, token: PaymentToken) -> SafeString:
+        return moment(token.consent_at)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[PaymentToken], search_term: str
-    ) -> tuple[QuerySet[PaymentToken], bool]:
-        """Search by what the term looks like, so that an index finds it."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            wanted = UUID(term)
-        except ValueError:
-            by_text = Q(last4=term) if re.fullmatch("[0-9]{4}", term) else Q(fingerprint=term.lower())
-            return queryset.filter(by_text | Q(user__email=term.lower())), False
-        return queryset.filter(Q(id=wanted) | Q(user_id=wanted) | Q(fingerprint=wanted.hex)), False
+    @admin.display(description="created (UTC)")
+    def created(self, token: PaymentToken) -> SafeString:
+        return moment(token.created_at)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds a card by hand."""
-        return False
+    @admin.display(description="deleted (UTC)")
+    def deleted(self, token: PaymentToken) -> SafeString:
+        return moment(token.deleted_at)
 
-    def has_change_permission(self, request: HttpRequest, obj: PaymentToken | None = None) -> bool:
-        """Nobody changes one."""
-        return False
+    @admin.display(description="destroyed in the vault (UTC)")
+    def destroyed(self, token: PaymentToken) -> SafeString:
+        return moment(token.destroyed_at)
 
-    def has_delete_permission(self, request: HttpRequest, obj: PaymentToken | None = None) -> bool:
-        """Nobody deletes one here: the vault's item would stay behind."""
-        return False
+    def heading(self, obj: PaymentToken) -> str:
+        return f"{obj.brand.capitalize()} ending in {obj.last4}"

@@ -11,7 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from events.screens import audit_panel
-from transactions.amount_cells import amount_cell
+from transactions.amount_cells import amount_cell, grouped
 from transactions.models import LedgerAccount, RollUpDelta, Transaction, Transfer
 from users.staff_screens import (
     NOTHING,
@@ -33,12 +33,23 @@ def party(account: LedgerAccount) -> SafeString:
     return identifier(account.id, url=screen_url("wallets.wallet", account.id))
 
 
-def amounts_moved(transfer: Transfer) -> SafeString:
-    """Show how much a transfer moves: the sum of what it adds, for each currency."""
+def type_name(line: Transaction) -> str:
+    """Name a line's type in words."""
+    return line.type.replace("_", " ").capitalize()
+
+
+def sums_moved(transfer: Transfer) -> dict[str, int]:
+    """Tell how much a transfer moves: the sum of what it adds, in minor units for each currency."""
     sums: dict[str, int] = {}
     for line in transfer.lines.all():
         if line.amount > 0:
             sums[line.account.currency] = sums.get(line.account.currency, 0) + line.amount
+    return sums
+
+
+def amounts_moved(transfer: Transfer) -> SafeString:
+    """Show how much a transfer moves."""
+    sums = sums_moved(transfer)
     return format_html_join(" ", "{}", ((amount_cell(amount, code),) for code, amount in sums.items()))
 
 
@@ -57,7 +68,7 @@ def line_cells(line: Transaction) -> Sequence[Any]:
     currency = line.account.currency
     return (
         identifier(line.id, url=screen_url("transactions.transaction", line.id)),
-        line.get_type_display(),
+        type_name(line),
         amount_cell(line.amount, currency, with_sign=True),
         NOTHING if line.balance_after is None else amount_cell(line.balance_after, currency),
         state(line.status),
@@ -98,7 +109,7 @@ class TransferScreen(StaffScreen):
     id_lookups = ("pk", "payment_id", "refund_of", "reverses")
     text_lookups = ("reference",)
     fieldsets = (
-        (None, {"fields": ("kind", "description", "reference", "actor_name", "request", "metadata")}),
+        ("About", {"fields": ("kind", "description", "reference", "actor_name", "request", "metadata")}),
         ("Linked", {"fields": ("payment", "hold", "refunds", "reversed_transfer")}),
         ("When", {"fields": ("created", "effective", "completed", "failure_code")}),
     )
@@ -182,7 +193,8 @@ class TransferScreen(StaffScreen):
         return identifier(transfer.reverses, url=screen_url("transactions.transfer", transfer.reverses))
 
     def heading(self, obj: Transfer) -> str:
-        return f"{obj.get_kind_display()} {obj.id}"
+        amounts = (f"{grouped(amount, code)} {code}" for code, amount in sums_moved(obj).items())
+        return f"{obj.get_kind_display()} of {' and '.join(amounts)}"
 
     def figures(self, obj: Transfer) -> Sequence[Figure]:
         return (Figure("Amount", amounts_moved(obj)), Figure("Status", state(obj.status)))
@@ -201,7 +213,7 @@ class TransactionScreen(StaffScreen):
     purpose = "One account's line of each movement, with its running balance"
     list_display = (
         "transaction",
-        "type",
+        "type_label",
         "amount_signed",
         "after",
         "account_name",
@@ -214,7 +226,7 @@ class TransactionScreen(StaffScreen):
     search_help_text = "Transaction, transfer, wallet or user id, or e-mail address"
     id_lookups = ("pk", "transfer_id", "account_id", "account__owner_id")
     email_lookups = ("account__wallet__user__email",)
-    fields = ("type", "account_name", "transfer_link", "seq", "created", "completed")
+    fields = ("type_label", "account_name", "transfer_link", "seq", "created", "completed")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Read the account with its line, as the amount needs its currency."""
@@ -233,6 +245,10 @@ class TransactionScreen(StaffScreen):
         return (
             NOTHING if line.balance_after is None else amount_cell(line.balance_after, line.account.currency)
         )
+
+    @admin.display(description="type")
+    def type_label(self, line: Transaction) -> str:
+        return type_name(line)
 
     @admin.display(description="account")
     def account_name(self, line: Transaction) -> SafeString:
@@ -255,7 +271,7 @@ class TransactionScreen(StaffScreen):
         return moment(line.completed_at)
 
     def heading(self, obj: Transaction) -> str:
-        return f"{obj.get_type_display()} {obj.id}"
+        return f"{type_name(obj)} of {grouped(obj.amount, obj.account.currency)} {obj.account.currency}"
 
     def figures(self, obj: Transaction) -> Sequence[Figure]:
         return (

@@ -5,6 +5,7 @@ hundred million lines costs what the first one does. A search takes one exact lo
 on an index, and shows what the first one finds.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from users.roles import SERVICE
 
 OLDER_THAN = "older_than"
 NEWER_THAN = "newer_than"
+# UUIDs, and whatever else would be wider than a column.
+_LONG_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[^@]{41,}")
 NOTHING = SafeString('<span class="nothing">–</span>')
 
 
@@ -41,7 +44,7 @@ def identifier(value: object, *, url: str = "") -> SafeString:
     if not value:
         return NOTHING
     whole = str(value)
-    short = f"{whole[:8]}…{whole[-6:]}" if len(whole) > 20 else whole
+    short = f"{whole[:8]}…{whole[-6:]}" if _LONG_ID.fullmatch(whole) else whole
     shown = (
         format_html('<a class="id" href="{}" title="{}">{}</a>', url, whole, short)
         if url
@@ -78,7 +81,7 @@ def moment(when: datetime | None) -> SafeString:
         '<time datetime="{}" title="{}">{}</time>',
         utc.isoformat(),
         f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC",
-        f"{utc:%Y-%m-%d %H:%M:%S}",
+        f"{utc.day} {utc:%b %Y %H:%M:%S}",
     )
 
 
@@ -158,6 +161,7 @@ class StaffScreen(admin.ModelAdmin[Any]):
     text_lookups: ClassVar[Sequence[str]] = ()
 
     actions = None
+    empty_value_display = NOTHING
     list_display_links = None
     list_per_page = 50
     search_fields = ("pk",)  # shows the box; the lookups above decide what it searches

@@ -34,8 +34,8 @@ class WalletScreen(StaffScreen):
     id_lookups = ("pk", "user_id")
     email_lookups = ("user__email",)
     fieldsets = (
-        (None, {"fields": ("owner", "user_key", "label", "metadata", "created", "updated")}),
-        ("Status", {"fields": ("status_label", "status_reason", "suspended")}),
+        ("About", {"fields": ("owner", "user_key", "label", "metadata", "created", "updated")}),
+        ("Status", {"fields": ("status_reason", "suspended")}),
         ("Limits", {"fields": ("most_held", "most_at_once", "most_a_day", "most_a_month")}),
     )
 

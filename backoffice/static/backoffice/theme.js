@@ -13,17 +13,19 @@
     }
   };
 
-  const apply = (theme) => {
-    if (theme) root.dataset.theme = theme;
-    else delete root.dataset.theme;
-  };
-
   const isDark = () => {
     if (root.dataset.theme) return root.dataset.theme === "dark";
     return matchMedia("(prefers-color-scheme: dark)").matches;
   };
 
+  const apply = (theme) => {
+    if (theme) root.dataset.theme = theme;
+    else delete root.dataset.theme;
+    root.classList.toggle("dark-mode", isDark()); // what Swagger UI goes by
+  };
+
   apply(chosen());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(chosen()));
 
   document.addEventListener("DOMContentLoaded", () => {
     for (const button of document.querySelectorAll(".theme-toggle")) {

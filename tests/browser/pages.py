@@ -1,0 +1,123 @@
+"""Every kind of page, opened in a real browser: light and dark, on a desk and on a phone.
+
+Used by `make check-browser`. Needs Chromium and Playwright for Python, which the tests don't.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZES = {"desk": (1440, 900), "phone": (390, 844)}
+THEMES = ("light", "dark")
+PUBLIC_PAGES = {
+    "front": "/",
+    "errors": "/docs/errors",
+    "error": "/docs/errors/insufficient_funds",
+    "api": "/api/docs",
+    "login": "/admin/login/",
+    "nothing": "/nothing-is-here",
+}
+STAFF_PAGES = {
+    "index": "/admin/",
+    "search": "/admin/search/?q=alice@example.com",
+    "search-nothing": "/admin/search/?q=nobody",
+}
+# Where the page itself answers "no", the browser says so on its console.
+REFUSED_PAGES = frozenset({"nothing"})
+
+
+@dataclass
+class Report:
+    """What was opened, and each thing that went wrong on the way."""
+
+    opened: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def watch(page: Any, name: str, report: Report) -> None:
+    """Note every error on the console, every script that fails, every answer that is no success."""
+
+    def console(message: Any) -> None:
+        if message.type in ("error", "warning") and name not in REFUSED_PAGES:
+            report.faults.append(f"{name}: console: {message.text}")
+
+    def answer(response: Any) -> None:
+        if response.status >= 400 and name not in REFUSED_PAGES:
+            report.faults.append(f"{name}: {response.status} {response.url}")
+
+    page.on("console", console)
+    page.on("pageerror", lambda error: report.faults.append(f"{name}: script: {error}"))
+    page.on("response", answer)
+
+
+def is_too_wide(page: Any) -> bool:
+    """Tell whether the page scrolls sideways as a whole."""
+    return bool(
+        page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1")
+    )
+
+
+def log_in(context: Any, base_url: str, email: str, password: str) -> None:
+    """Log in to the back office by its form."""
+    page = context.new_page()
+    page.goto(f"{base_url}/admin/login/?next=/admin/")
+    page.fill("input[name=username]", email)
+    page.fill("input[name=password]", password)
+    page.click("main button[type=submit]")
+    page.wait_for_url(f"{base_url}/admin/")
+    page.close()
+
+
+def screens(context: Any, base_url: str) -> Iterator[tuple[str, str]]:
+    """Find each list of the back office, and the first object of each."""
+    page = context.new_page()
+    page.goto(f"{base_url}/admin/")
+    lists = page.eval_on_selector_all("nav.side a", "links => links.map(link => link.getAttribute('href'))")
+    for path in lists:
+        name = re.sub(r"\W+", "-", path.removeprefix("/admin/").strip("/"))
+        yield name, path
+        page.goto(f"{base_url}{path}")
+        objects = page.eval_on_selector_all(
+            f".listing a[href^='{path}']", "links => links.map(link => link.getAttribute('href'))"
+        )
+        if objects:
+            yield f"{name}-one", objects[0]
+    page.close()
+
+
+def open_all(
+    browser: Any, *, base_url: str, email: str, password: str, pictures: Path | None = None
+) -> Report:
+    """Open every page in every size and theme; `pictures` is a folder for screenshots."""
+    report = Report()
+    for size, (width, height) in SIZES.items():
+        for theme in THEMES:
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+            pages = list(PUBLIC_PAGES.items())
+            for stage in ("public", "staff"):
+                if stage == "staff":
+                    log_in(context, base_url, email, password)
+                    pages = [*STAFF_PAGES.items(), *screens(context, base_url)]
+                for name, path in pages:
+                    page = context.new_page()
+                    watch(page, f"{name} ({size}, {theme})" if name not in REFUSED_PAGES else name, report)
+                    page.goto(f"{base_url}{path}", wait_until="networkidle")
+                    if is_too_wide(page):
+                        report.faults.append(f"{name} ({size}): wider than the screen")
+                    if pictures:
+                        page.screenshot(path=str(pictures / f"{name}-{size}-{theme}.png"))
+                    report.opened += 1
+                    page.close()
+            context.close()
+    return report
