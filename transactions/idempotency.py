@@ -190,10 +190,11 @@ def replay(call: KeyedCall) -> Answer | None:
 def drop_old_answers(*, older_than_days: int = 30, limit: int = 1000) -> int:
     """Drop the bytes of answers that are kept no longer, at most `limit` of them; tell how many.
 
-    The rows stay: a key is never forgotten.
+    The rows stay: a key is never forgotten. So does the answer of a batch, the only record of what it refused.
     """
     rows = run(
         "WITH old AS (SELECT principal, key FROM transactions_idempotencykey WHERE body IS NOT NULL"
+        " AND resource <> 'batch'"
         " AND created_at < now() - %s * interval '1 day' ORDER BY created_at LIMIT %s"
         " FOR UPDATE SKIP LOCKED)"
         " UPDATE transactions_idempotencykey AS k SET body = NULL FROM old"

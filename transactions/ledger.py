@@ -7,7 +7,7 @@ answer can be rendered before it is stored.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -23,7 +23,6 @@ from transactions.idempotency import KeyedCall, key_lock_timeout, key_row
 from transactions.models import LineType, PostingStatus
 from transactions.movements import Entry, Line, Movement
 from transactions.prepared import run
-from transactions.refusals import InsufficientFunds
 from transactions.statement_parts import (
     INSERT_DELTAS,
     INSERT_KEY,
@@ -38,8 +37,6 @@ from transactions.statement_parts import (
     line_rows,
     transfer_row,
 )
-
-_TICK = timedelta(microseconds=1)
 
 
 class UnbalancedMovement(AssertionError):
@@ -77,7 +74,7 @@ def reserve(movement: Movement, entries: Sequence[Entry], *, call: KeyedCall | N
     for entry in entries:
         account = entry.account
         if isinstance(account, Account) and entry.amount < 0:
-            _require_cover(account, -entry.amount)
+            account.require_cover(-entry.amount)
             account.held -= entry.amount
             touched.append(account)
     movement.created_at = at
@@ -176,23 +173,10 @@ def _locked(entries: Sequence[Entry]) -> list[Account]:
     return [entry.account for entry in entries if isinstance(entry.account, Account)]
 
 
-def _require_cover(account: Account, amount: int) -> None:
-    if account.available - amount < account.floor:
-        raise InsufficientFunds
-
-
 def _complete(line: Line, account: Account, at: datetime) -> None:
-    if line.amount < 0:
-        _require_cover(account, -line.amount)
-        account.total_out -= line.amount
-    else:
-        account.total_in += line.amount
-    account.balance += line.amount
-    account.last_seq += 1
-    account.posted_at = at if account.posted_at is None else max(at, account.posted_at + _TICK)
+    line.completed_at = account.take_line(line.amount, at)
     line.seq = account.last_seq
     line.balance_after = account.balance
-    line.completed_at = account.posted_at
 
 
 def _write_new(movement: Movement, accounts: Sequence[Account], call: KeyedCall | None) -> Movement:

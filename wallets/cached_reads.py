@@ -25,10 +25,12 @@ AVOID_AFTER_FAILURE_S = 5.0
 
 _VERSION_DIGITS = 19
 _KEEP_NEWER = """
-local current = redis.call('GET', KEYS[1])
-if current and string.sub(current, 1, 19) >= string.sub(ARGV[1], 1, 19) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-return 1
+for i, key in ipairs(KEYS) do
+  local current, offered = redis.call('GET', key), ARGV[2 * i - 1]
+  if not current or string.sub(current, 1, 19) < string.sub(offered, 1, 19) then
+    redis.call('SET', key, offered, 'EX', ARGV[2 * i])
+  end
+end
 """
 _SELECT_ONE = SELECT_WALLETS + " WHERE w.id = %s"
 
@@ -90,14 +92,15 @@ def replace_after_commit(wallet: LockedWallet) -> None:
 
 def replace(wallets: Sequence[LockedWallet]) -> None:
     """Put wallets in the cache where it doesn't hold a newer version, in one round trip."""
-    if not settings.REDIS_URL or time.monotonic() < _avoid_until:
+    if not wallets or not settings.REDIS_URL or time.monotonic() < _avoid_until:
         return
+    arguments: list[bytes | int] = []
+    for wallet in wallets:
+        arguments.append(f"{wallet.version:0{_VERSION_DIGITS}d}{wallet.user_id}".encode() + _body(wallet))
+        arguments.append(_lifetime_s(wallet))
     try:
-        pipeline = get_redis_connection("default").pipeline(transaction=False)
-        for wallet in wallets:
-            value = f"{wallet.version:0{_VERSION_DIGITS}d}{wallet.user_id}".encode() + _body(wallet)
-            pipeline.eval(_KEEP_NEWER, 1, _key(wallet.id), value, _lifetime_s(wallet))
-        pipeline.execute()
+        connection = get_redis_connection("default")
+        connection.eval(_KEEP_NEWER, len(wallets), *(_key(wallet.id) for wallet in wallets), *arguments)
     except RedisError as error:
         _avoid(error)
 

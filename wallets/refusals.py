@@ -43,3 +43,18 @@ class TargetUnavailable(Refusal):
 
     code = "target_unavailable"
     default_detail = "The receiving wallet can not take this transfer."
+
+
+class BatchRefused(Refusal):
+    """An atomic batch has items that can't be made, so that none was; `refused` are (index, code) pairs."""
+
+    code = "batch_refused"
+    default_detail = "No transfer of the batch was made, since some of them are refused."
+
+    def __init__(self, refused: list[tuple[int, str]]) -> None:
+        super().__init__()
+        self.refused = refused
+        self.errors = [
+            {"field": f"transfers.{index}", "code": code, "detail": "This transfer is refused."}
+            for index, code in refused
+        ]

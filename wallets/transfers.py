@@ -40,13 +40,7 @@ def transfer(
         source, target = wallets.get(source_id), wallets.get(target_id)
         if source is None or target is None:
             raise NotFound
-        source.require_owner(owner_id)
-        source.require_active()
-        if source_id == target_id:
-            raise SameWallet
-        _require_currency(source, amount)
-        _require_able_to_receive(target, amount)
-        count_outflow(source, amount.amount)
+        require_transferable(source, target, amount, owner_id=owner_id)
         movement = Movement(
             kind=TransferKind.TRANSFER, actor=actor, description=description, metadata=metadata or {}
         )
@@ -57,6 +51,22 @@ def transfer(
         return ledger.post(movement, entries, call=call).stored_answer
 
     return once(call, effect)
+
+
+def require_transferable(
+    source: LockedWallet, target: LockedWallet, amount: Money, *, owner_id: UUID | None
+) -> None:
+    """Refuse as `transfer` does what may not go from one locked wallet to the other, and count the outflow.
+
+    Whether the source's money suffices is for the ledger to say.
+    """
+    source.require_owner(owner_id)
+    source.require_active()
+    if source is target:
+        raise SameWallet
+    _require_currency(source, amount)
+    _require_able_to_receive(target, amount)
+    count_outflow(source, amount.amount)
 
 
 def pay(

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
+from wallets.api.batches import BatchViewSet
 from wallets.api.movements import MovementViewSet
 from wallets.api.viewsets import WalletBookViewSet, WalletViewSet
 
 urlpatterns = [
     path("wallet", WalletViewSet.as_view({"get": "list", "post": "create"})),
     path("wallet/transfer", MovementViewSet.as_view({"post": "transfer"})),
+    path("wallet/transfer/batch", BatchViewSet.as_view({"post": "create"})),
     path("wallet/<uuid:wallet_id>", WalletViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     path("wallet/<uuid:wallet_id>/suspend", WalletViewSet.as_view({"post": "suspend"})),
     path("wallet/<uuid:wallet_id>/reactivate", WalletViewSet.as_view({"post": "reactivate"})),
