@@ -25,10 +25,3 @@ class ProcessorTimeout(ProcessorFailed):
 
     code = "provider_timeout"
     default_detail = "The payment provider did not answer in time. Nothing was charged."
-
-
-class TopUpUnderWay(Refusal):
-    """The wallet's last automatic top-up hasn't ended yet."""
-
-    code = "top_up_under_way"
-    default_detail = "An automatic top-up of the wallet is under way."

@@ -152,3 +152,7 @@ def test_when_a_charge_is_reconciled_then_between_any_two_effects_there_is_a_nam
 
     assert effects == ["commit", "claimed", "call", "outcome_found", "commit", "reconciled"]
     assert [step for step in effects if step not in ("commit", "call")] == list(RECONCILIATION_STEPS)
+
+
+def test_when_a_step_is_named_then_it_belongs_to_charging_or_to_reconciling():
+    assert {*TOP_UP_STEPS, *RECONCILIATION_STEPS} == set(Step)

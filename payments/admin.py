@@ -1,0 +1,177 @@
+"""Payments and refunds in the back office: to find and to read. Money is moved by use cases alone."""
+
+from collections.abc import Sequence
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from events.screens import audit_panel
+from payments.models import Payment, Refund
+from transactions.amount_cells import amount_cell
+from users.staff_screens import (
+    NOTHING,
+    Figure,
+    Panel,
+    StaffScreen,
+    actor,
+    identifier,
+    moment,
+    screen_url,
+    state,
+)
+
+
+@admin.register(Payment)
+class PaymentScreen(StaffScreen):
+    """Charges of cards and mobile wallets."""
+
+    purpose = "Charges of cards and mobile wallets, and what became of each"
+    list_display = ("payment", "owner", "amount_label", "method", "status_label", "reason", "created")
+    list_filter = ("status", "method", "kind")
+    list_select_related = ("user",)
+    search_help_text = (
+        "Payment, wallet, user, token, transaction or transfer id, e-mail, or the processor's reference"
+    )
+    id_lookups = ("pk", "transaction_id", "transfer_id", "wallet_id", "user_id", "token_id")
+    email_lookups = ("user__email",)
+    text_lookups = ("processor_key", "processor_reference")
+    fieldsets = (
+        (None, {"fields": ("owner", "wallet_key", "token_key", "kind", "method")}),
+        (
+            "Outcome",
+            {"fields": ("status_label", "decline_code", "decline_class", "failure_code", "next_action")},
+        ),
+        ("Processor", {"fields": ("processor", "processor_key", "processor_reference")}),
+        ("Book", {"fields": ("transaction_key", "transfer_key")}),
+        ("Reconciliation", {"fields": ("due", "checks", "checked")}),
+        ("Life", {"fields": ("by", "request_id", "created", "completed")}),
+    )
+
+    def figures(self, obj: Payment) -> Sequence[Figure]:
+        """Give what was charged and what went back."""
+        return (
+            Figure("Amount", amount_cell(obj.amount, obj.currency)),
+            Figure("Refunded", amount_cell(obj.refunded_amount, obj.currency)),
+        )
+
+    def panels(self, obj: Payment) -> Sequence[Panel]:
+        """Give the changes of its state."""
+        return (audit_panel("payment", obj.id),)
+
+    @admin.display(description="payment")
+    def payment(self, payment: Payment) -> SafeString:
+        return identifier(payment.id, url=screen_url("payments.payment", payment.id))
+
+    @admin.display(description="owner")
+    def owner(self, payment: Payment) -> SafeString:
+        return format_html(
+            '<a href="{}">{}</a>', screen_url("users.user", payment.user_id), payment.user.email
+        )
+
+    @admin.display(description="wallet")
+    def wallet_key(self, payment: Payment) -> SafeString:
+        return identifier(payment.wallet_id, url=screen_url("wallets.wallet", payment.wallet_id))
+
+    @admin.display(description="token")
+    def token_key(self, payment: Payment) -> SafeString:
+        return identifier(payment.token_id, url=screen_url("tokens.paymenttoken", payment.token_id))
+
+    @admin.display(description="transaction")
+    def transaction_key(self, payment: Payment) -> SafeString:
+        url = screen_url("transactions.transaction", payment.transaction_id)
+        return identifier(payment.transaction_id, url=url)
+
+    @admin.display(description="transfer")
+    def transfer_key(self, payment: Payment) -> SafeString:
+        return identifier(payment.transfer_id, url=screen_url("transactions.transfer", payment.transfer_id))
+
+    @admin.display(description="amount")
+    def amount_label(self, payment: Payment) -> SafeString:
+        return amount_cell(payment.amount, payment.currency)
+
+    @admin.display(description="status")
+    def status_label(self, payment: Payment) -> SafeString:
+        return state(payment.status)
+
+    @admin.display(description="reason")
+    def reason(self, payment: Payment) -> str | SafeString:
+        return payment.decline_code or payment.failure_code or NOTHING
+
+    @admin.display(description="by")
+    def by(self, payment: Payment) -> SafeString:
+        return actor(payment.actor)
+
+    @admin.display(description="due (UTC)")
+    def due(self, payment: Payment) -> SafeString:
+        return moment(payment.due_at)
+
+    @admin.display(description="checked (UTC)")
+    def checked(self, payment: Payment) -> SafeString:
+        return moment(payment.checked_at)
+
+    @admin.display(description="created (UTC)")
+    def created(self, payment: Payment) -> SafeString:
+        return moment(payment.created_at)
+
+    @admin.display(description="completed (UTC)")
+    def completed(self, payment: Payment) -> SafeString:
+        return moment(payment.completed_at)
+
+
+@admin.register(Refund)
+class RefundScreen(StaffScreen):
+    """Money that goes back."""
+
+    purpose = "Money that goes back to cards and wallets"
+    list_display = ("refund", "wallet_key", "amount_label", "reason", "status_label", "created")
+    list_filter = ("status", "reason")
+    search_help_text = "Refund, wallet, payment or transaction id"
+    id_lookups = ("pk", "transaction_id", "wallet_id", "payment_id")
+    text_lookups = ("processor_key",)
+    fieldsets = (
+        (None, {"fields": ("wallet_key", "payment_key", "transaction_id", "reason", "notes")}),
+        ("Decision", {"fields": ("requested", "decided", "decided_at", "decision_reason")}),
+        ("Outcome", {"fields": ("status_label", "failure_code", "processor_key", "processor_reference")}),
+        ("Life", {"fields": ("request_id", "created", "completed_at")}),
+    )
+
+    def figures(self, obj: Refund) -> Sequence[Figure]:
+        """Give the amount."""
+        return (Figure("Amount", amount_cell(obj.amount, obj.currency)),)
+
+    def panels(self, obj: Refund) -> Sequence[Panel]:
+        """Give the changes of its state."""
+        return (audit_panel("refund", obj.id),)
+
+    @admin.display(description="refund")
+    def refund(self, refund: Refund) -> SafeString:
+        return identifier(refund.id, url=screen_url("payments.refund", refund.id))
+
+    @admin.display(description="wallet")
+    def wallet_key(self, refund: Refund) -> SafeString:
+        return identifier(refund.wallet_id, url=screen_url("wallets.wallet", refund.wallet_id))
+
+    @admin.display(description="payment")
+    def payment_key(self, refund: Refund) -> SafeString:
+        return identifier(refund.payment_id, url=screen_url("payments.payment", refund.payment_id))
+
+    @admin.display(description="amount")
+    def amount_label(self, refund: Refund) -> SafeString:
+        return amount_cell(refund.amount, refund.currency)
+
+    @admin.display(description="status")
+    def status_label(self, refund: Refund) -> SafeString:
+        return state(refund.status)
+
+    @admin.display(description="requested by")
+    def requested(self, refund: Refund) -> SafeString:
+        return identifier(refund.requested_by, url=screen_url("users.user", refund.requested_by))
+
+    @admin.display(description="decided by")
+    def decided(self, refund: Refund) -> SafeString:
+        return identifier(refund.decided_by, url=screen_url("users.user", refund.decided_by))
+
+    @admin.display(description="created (UTC)")
+    def created(self, refund: Refund) -> SafeString:
+        return moment(refund.created_at)
