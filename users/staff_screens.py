@@ -102,6 +102,13 @@ class Panel:
     rows: Sequence[Sequence[Any]] = field(default_factory=tuple)
     more_url: str = ""
 
+    @property
+    def cells_by_row(self) -> list[list[tuple[Any, str]]]:
+        """Each row's cells with the CSS class of their column."""
+        return [
+            [(cell, css) for cell, (_, css) in zip(row, self.columns, strict=True)] for row in self.rows
+        ]
+
 
 class NewestFirst(ChangeList):
     """A list that is paged by its key."""
