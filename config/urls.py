@@ -5,12 +5,13 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from config.gateway import api_docs, error_pages, health, metrics
 
-APPS = ("users", "transactions", "wallets", "tokens", "payments")
+# Django tries the paths one after the other: what is called most comes first.
+APPS = ("wallets", "transactions", "payments", "tokens", "users")
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    *(path("api/v1/", include(f"{app}.api.urls")) for app in APPS),
     path("", include("backoffice.urls")),
     path("admin/", admin.site.urls),
-    *(path("api/v1/", include(f"{app}.api.urls")) for app in APPS),
     path(".well-known/", include("users.api.well_known_urls")),
     path("health", health.live, name="health"),
     path("health/ready", health.ready, name="health-ready"),

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from config.gateway import rate_counters
@@ -62,15 +64,12 @@ def test_when_several_quotas_are_counted_in_redis_then_it_is_one_round_trip(
 ) -> None:
     keys = {f"test:{uuid4()}": 900 for _ in range(3)}
     count(keys)
-    client = rate_counters.get_redis_connection("default")
-    sent: list[str] = []
-    original = type(client).execute_command
+    sent: list[Any] = []
+    send = rate_counters.RedisCounters.send
     monkeypatch.setattr(
-        type(client),
-        "execute_command",
-        lambda self, *arguments, **options: (
-            sent.append(arguments[0]) or original(self, *arguments, **options)
-        ),
+        rate_counters.RedisCounters,
+        "send",
+        lambda self, *command: sent.append(command[0]) or send(self, *command),
     )
 
     counts = count(keys)
@@ -79,10 +78,19 @@ def test_when_several_quotas_are_counted_in_redis_then_it_is_one_round_trip(
     assert sent == ["EVALSHA"]
 
 
+def test_when_the_kept_connection_was_closed_then_a_new_one_counts(settings: Settings) -> None:
+    key = f"test:{uuid4()}"
+    count({key: 900})
+    kept = rate_counters._redis.send("CLIENT", "ID")
+    get_redis_connection("default").client_kill_filter(_id=kept)
+
+    assert count({key: 900}) == {key: 2}
+
+
 def test_when_redis_forgot_the_script_then_it_counts_still(settings: Settings) -> None:
     key = f"test:{uuid4()}"
     count({key: 900})
-    rate_counters.get_redis_connection("default").script_flush()
+    get_redis_connection("default").script_flush()
 
     assert count({key: 900}) == {key: 2}
 
@@ -92,7 +100,7 @@ def test_when_a_counter_is_made_then_it_outlives_its_window_a_little(settings: S
 
     count({key: 900})
 
-    assert 900 < rate_counters.get_redis_connection("default").ttl(key) <= 905
+    assert 900 < get_redis_connection("default").ttl(key) <= 905
 
 
 def test_when_windows_are_over_then_their_counters_are_purged(db: None, settings: Settings) -> None:

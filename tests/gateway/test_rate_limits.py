@@ -213,7 +213,7 @@ def test_when_redis_is_lost_then_postgresql_goes_on_counting(
     log_lines: list[dict[str, Any]],
 ) -> None:
     settings.RATE_LIMITS = dict(LIMITS)
-    monkeypatch.setattr(rate_counters, "_redis", rate_counters._RedisState())
+    monkeypatch.setattr(rate_counters, "_redis", rate_counters.RedisCounters())
 
     def refuse(alias: str) -> None:
         raise rate_counters.RedisError("connection refused")
