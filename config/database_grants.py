@@ -49,7 +49,7 @@ PRIVILEGES = {
     "tokens_vaultedcard": "SELECT, INSERT, UPDATE (sealed), DELETE",
     # Locking the deltas that are about to be consumed takes the right to update a column.
     "transactions_delta": "SELECT, INSERT, UPDATE (id), DELETE",
-    "transactions_hold": KEEP,
+    "transactions_hold": "SELECT, INSERT, UPDATE (captured, status, closed_at)",
     "transactions_idempotencykey": KEEP,
     "transactions_ledgeraccount": KEEP,
     "transactions_transaction": KEEP,
@@ -59,7 +59,7 @@ PRIVILEGES = {
     "users_serviceclient": KEEP,
     "users_spentrefreshtoken": "SELECT, INSERT, DELETE",
     "users_user": KEEP,
-    "wallets_adjustment": KEEP,
+    "wallets_adjustment": "SELECT, INSERT, UPDATE (status, decided_by, decided_at, decision_reason)",
     "wallets_wallet": KEEP,
 }
 

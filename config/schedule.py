@@ -20,6 +20,8 @@ BEAT: dict[str, Entry] = {
     "make partitions ahead": {"task": "events.make_partitions", "schedule": 6 * 3600.0},
     "settle or release due payments": {"task": "payments.sweep_due_payments", "schedule": 15.0},
     "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},
+    "purge expired counters of calls": {"task": "config.purge_expired_counters", "schedule": 900.0},
     "forget ended sessions": {"task": "users.forget_ended_sessions", "schedule": 3600.0},
+    "free holds that have expired": {"task": "wallets.expire_due_holds", "schedule": 5.0},
     "end suspensions that ran out": {"task": "wallets.end_due_suspensions", "schedule": 60.0},
 }

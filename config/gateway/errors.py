@@ -8,7 +8,7 @@ import psycopg
 import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from redis.exceptions import RedisError
@@ -224,7 +224,11 @@ def problem_for_exception(failure: Exception, context: dict[str, Any]) -> HttpRe
     if isinstance(
         failure, drf.NotAuthenticated | drf.AuthenticationFailed | drf.PermissionDenied | drf.MethodNotAllowed
     ):
-        count_refused_call(context["request"], view)
+        try:
+            count_refused_call(context["request"], view)
+        except (DatabaseError, RedisError) as unavailable:
+            # The refusal stands whether it can be counted or not.
+            log.warning("refused_call_not_counted", reason=type(unavailable).__name__)
     return answer_for(request, failure, view)
 
 

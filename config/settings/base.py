@@ -102,6 +102,11 @@ DATABASES = {
     "default": database(environment.database_url),
     "owner": database(environment.database_owner_url or environment.database_url),
 }
+if environment.replica_database_url:
+    DATABASES["replica"] = database(environment.replica_database_url)
+    # Not even a session on a server that has been promoted may write here; a dead one is given up soon.
+    DATABASES["replica"]["OPTIONS"]["options"] += " -c default_transaction_read_only=on"
+    DATABASES["replica"]["OPTIONS"]["connect_timeout"] = 2
 DATABASE_ROUTERS = ["config.databases.OwnerMigrates"]
 
 AUTH_USER_MODEL = "users.User"

@@ -97,7 +97,6 @@ def failing_page(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns: list[Any] = [
-    *urls.urlpatterns,
     path("api/v1/echo", EchoViewSet.as_view({"get": "read", "post": "write"})),
     path("api/v1/whoami", EchoViewSet.as_view({"get": "whoami"})),
     path("api/v1/echo/wallets", EchoViewSet.as_view({"get": "wallets"})),
@@ -110,4 +109,5 @@ urlpatterns: list[Any] = [
     path("api/v1/fail/<str:how>", FailingViewSet.as_view({"get": "fail"})),
     path("page", page),
     path("failing-page", failing_page),
+    *urls.urlpatterns,
 ]

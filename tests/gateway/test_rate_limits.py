@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
@@ -171,6 +172,20 @@ def test_when_calls_are_refused_before_the_throttle_then_they_are_counted_still(
     assert [guess.status_code for guess in guesses] == [401] * 6
     assert guesses[0]["RateLimit"].startswith('"global";r=4;t=')
     assert then.status_code == 429
+
+
+def test_when_a_refused_call_can_not_be_counted_then_it_is_refused_still(
+    api: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RATE_LIMITS = dict(LIMITS)
+
+    def fail(lasts_s: dict[str, int]) -> dict[str, int]:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr("config.gateway.rate_limits.count", fail)
+
+    assert api.get("/api/v1/whoami").status_code == 401
+    assert api.get("/api/v1/echo").status_code == 503
 
 
 def test_when_a_quota_is_off_then_it_is_not_counted(limited: Client, settings: Settings) -> None:
