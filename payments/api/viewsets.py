@@ -6,7 +6,6 @@ from uuid import UUID
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from payments.answers import answer_of, balance_of, body_as_it_is_now
 from payments.api.serializers import ChargeAnswer, FundBody, PaymentPage, PaymentsQuery, PaymentView
@@ -20,6 +19,7 @@ from transactions.refusals import NotFound
 from users.api.answers import answer, resource
 from users.api.authentication import caller
 from users.api.pages import page, seek_rows
+from users.api.views import StrictViewSet
 from wallets.queries import may_see
 
 
@@ -28,7 +28,7 @@ def _charged(payment: Payment) -> Answer:
 
 
 @extend_schema(tags=["Wallets"])
-class FundingViewSet(ViewSet):
+class FundingViewSet(StrictViewSet):
     """Money from a saved card into a wallet."""
 
     scopes: ClassVar = {"fund": "payment:write"}
@@ -63,7 +63,7 @@ class FundingViewSet(ViewSet):
 
 
 @extend_schema(tags=["Payments"])
-class PaymentViewSet(ViewSet):
+class PaymentViewSet(StrictViewSet):
     """Charges of cards and mobile wallets, each with what became of it."""
 
     scopes: ClassVar = {"list": "payment:read", "retrieve": "payment:read"}

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from events.clock import now
 from tokens.api.serializers import CardBody, EmptyBody, TokenPage, TokenResource, TokensQuery, ValidatedToken
@@ -19,11 +18,12 @@ from transactions.refusals import InvalidInput, NotFound
 from users.api.answers import answer, json_bytes, resource
 from users.api.authentication import caller
 from users.api.pages import page, seek_rows
+from users.api.views import StrictViewSet
 from users.principals import Principal
 
 
 @extend_schema(tags=["Tokens"])
-class TokenViewSet(ViewSet):
+class TokenViewSet(StrictViewSet):
     """Cards that customers save, to pay with again. The card's number stays in the vault."""
 
     scopes: ClassVar = {

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from users.api.answers import answer, resource
 from users.api.authentication import caller
@@ -21,6 +20,7 @@ from users.api.serializers import (
     RegisterBody,
     TokensAnswer,
 )
+from users.api.views import StrictViewSet
 from users.bearers import Bearer, bearer_of
 from users.client_addresses import client_address
 from users.credentials import public_keys
@@ -62,7 +62,7 @@ def bearer_shape(bearer: Bearer, principal: Principal) -> dict[str, object]:
     }
 
 
-class SessionViewSet(ViewSet):
+class SessionViewSet(StrictViewSet):
     """Coming in and going out; the body holds the credentials, so an Authorization header isn't looked at."""
 
     authentication_classes = []
@@ -151,7 +151,7 @@ class SessionViewSet(ViewSet):
         return answer({})
 
 
-class MeViewSet(ViewSet):
+class MeViewSet(StrictViewSet):
     """The bearer of the token."""
 
     scopes: ClassVar[dict[str, str]] = {
@@ -195,10 +195,11 @@ class MeViewSet(ViewSet):
         return answer(choose_notices(user_id=person.id, notices=NoticesBody.read(request)))
 
 
-class KeysViewSet(ViewSet):
+class KeysViewSet(StrictViewSet):
     """The public keys."""
 
     authentication_classes = []
+    queried = frozenset()
     scopes: ClassVar[dict[str, str]] = {"list": PUBLIC}
 
     @extend_schema(

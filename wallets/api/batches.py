@@ -8,7 +8,6 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from transactions.api.amounts import AmountField, CurrencyField, MetadataField
 from transactions.api.keys import keyed_answer, keyed_call, rendered
@@ -16,6 +15,7 @@ from transactions.idempotency import Answer
 from transactions.money import EXPONENTS, MAXIMUM_AMOUNT, Money
 from users.api.authentication import caller
 from users.api.bodies import FlagField, InvalidRequest, StrictBody, TextField
+from users.api.views import StrictViewSet
 from users.refusals import InputError
 from wallets.batches import LARGEST_BATCH, BatchItem, BatchResult, transfer_batch
 
@@ -153,7 +153,7 @@ def _answered(result: BatchResult) -> Answer:
     return rendered(200, body, "batch")
 
 
-class BatchViewSet(ViewSet):
+class BatchViewSet(StrictViewSet):
     """Many transfers in one call."""
 
     scopes = {"create": "wallet:write"}

@@ -5,7 +5,6 @@ from uuid import UUID
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from transactions.api.keys import keyed_answer, keyed_call, rendered
 from transactions.api.serializers import TransactionView, shown_line
@@ -15,6 +14,7 @@ from transactions.movements import Movement
 from transactions.queries import line_by_id, line_of_movement, load_movement
 from users.api.answers import json_bytes
 from users.api.authentication import caller
+from users.api.views import StrictViewSet
 from wallets import reversals, transfers
 from wallets.api.serializers import PayBody, ReasonBody, TransferBody, TransferView, shown_transfer
 
@@ -42,7 +42,7 @@ def _show_line(stored_resource: str) -> bytes:
     return json_bytes(shown_line(line)) if line is not None else b"{}"
 
 
-class MovementViewSet(ViewSet):
+class MovementViewSet(StrictViewSet):
     """Money on its way out of a wallet."""
 
     scopes = {"transfer": "wallet:write", "pay": "wallet:write", "reverse": "transaction:reverse"}

@@ -1,0 +1,82 @@
+"""Every call of the API: who may make it, and which ids it takes. A route that isn't here fails the tests."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from users.roles import AUTHENTICATED, PUBLIC
+
+Kind = Literal["wallet", "transaction", "transfer", "token", "payment", "user"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One method of one path.
+
+    `scope` is the permission that the contract asks for (any of several, PUBLIC or AUTHENTICATED). `body` and
+    `query` hold valid input, with `{wallet}` for the caller's own wallet and so on. `foreign` names the fields of
+    either that must not name somebody else's thing; every id in the path is one.
+    """
+
+    scope: str | tuple[str, ...]
+    body: dict[str, Any] | None = None
+    query: dict[str, str] = field(default_factory=dict)
+    foreign: tuple[str, ...] = ()
+
+
+MONEY = {"amount": 100, "currency": "USD"}
+REASON = {"reason": "asked for"}
+CARD = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2040, "cvc": "123"}
+ROW = {"to_wallet_id": "{receiver}", **MONEY}
+
+MATRIX: dict[tuple[str, str], Call] = {
+    ("POST", "/auth/register"): Call(
+        PUBLIC, {"email": "{user}@people.example", "password": "a long enough one"}
+    ),
+    ("POST", "/auth/token"): Call(
+        PUBLIC, {"email": "{user}@people.example", "password": "a long enough one"}
+    ),
+    ("POST", "/auth/token/refresh"): Call(PUBLIC, {"refresh": "x"}),
+    ("POST", "/auth/logout"): Call(PUBLIC, {"refresh": "x"}),
+    ("GET", "/auth/me"): Call(AUTHENTICATED),
+    ("GET", "/auth/me/notifications"): Call(AUTHENTICATED),
+    ("PUT", "/auth/me/notifications"): Call(AUTHENTICATED, {"email": {"low_balance": False}}),
+    ("GET", "/wallet"): Call("wallet:read", query={"user_id": "{user}"}, foreign=("user_id",)),
+    ("POST", "/wallet"): Call("wallet:write", {"currency": "EUR", "user_id": "{user}"}, foreign=("user_id",)),
+    ("GET", "/wallet/{wallet}"): Call("wallet:read"),
+    ("PATCH", "/wallet/{wallet}"): Call("wallet:write", {"label": "mine"}),
+    ("POST", "/wallet/{wallet}/suspend"): Call("wallet:manage", REASON),
+    ("POST", "/wallet/{wallet}/reactivate"): Call("wallet:manage", REASON),
+    ("POST", "/wallet/{wallet}/close"): Call(("wallet:write", "wallet:manage"), REASON),
+    ("GET", "/wallet/{wallet}/limits"): Call("wallet:read"),
+    ("PUT", "/wallet/{wallet}/limits"): Call("wallet:manage", {"per_transaction": 1}),
+    ("POST", "/wallet/{wallet}/pay"): Call("wallet:write", MONEY),
+    ("POST", "/wallet/{wallet}/fund"): Call(
+        "payment:write", {**MONEY, "token_id": "{token}"}, foreign=("token_id",)
+    ),
+    # Whose wallet receives is nobody's business: `to_wallet_id` may be anybody's.
+    ("POST", "/wallet/transfer"): Call(
+        "wallet:write", {"from_wallet_id": "{wallet}", **ROW}, foreign=("from_wallet_id",)
+    ),
+    # A batch of several sources answers row by row; a refused row carries the code.
+    ("POST", "/wallet/transfer/batch"): Call(
+        "wallet:write", {"atomic": False, "transfers": [{"from_wallet_id": "{wallet}", **ROW}]}
+    ),
+    ("GET", "/wallet/{wallet}/transactions"): Call("transaction:read"),
+    ("GET", "/wallet/{wallet}/balance"): Call("wallet:read"),
+    ("GET", "/wallet/{wallet}/stats"): Call("wallet:read"),
+    ("GET", "/transactions"): Call(
+        "transaction:read",
+        query={"wallet_id": "{wallet}", "transfer_id": "{transfer}"},
+        foreign=("wallet_id", "transfer_id"),
+    ),
+    ("GET", "/transactions/{transaction}"): Call("transaction:read"),
+    ("GET", "/transactions/{transaction}/audit"): Call("transaction:read"),
+    ("POST", "/transactions/{transaction}/reverse"): Call("transaction:reverse", REASON),
+    ("GET", "/payment"): Call("payment:read", query={"wallet_id": "{wallet}"}, foreign=("wallet_id",)),
+    ("GET", "/payment/{payment}"): Call("payment:read"),
+    ("GET", "/tokens"): Call("token:read", query={"user_id": "{user}"}, foreign=("user_id",)),
+    ("POST", "/tokens/card"): Call("token:write", {**CARD, "user_id": "{user}"}, foreign=("user_id",)),
+    ("GET", "/tokens/{token}"): Call("token:read"),
+    ("DELETE", "/tokens/{token}"): Call("token:write"),
+    ("POST", "/tokens/{token}/validate"): Call("token:write", {}),
+}
