@@ -5,10 +5,10 @@ PYTHON ?= python3
 LAUNCH = exec $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench manage shell install lock clean-data
+.PHONY: help run test check check-browser bench manage shell install lock clean-data
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## install and start everything in the foreground, on http://127.0.0.1:8000 (PORT=9000 for another port)
 	@$(LAUNCH) run
@@ -18,6 +18,9 @@ test: ## check everything and run the whole suite; ARGS="tests/wallets -k close"
 
 check: ## format, style, types, imports and templates, without tests
 	@$(LAUNCH) check
+
+check-browser: ## open every page in Chromium (apt-get install chromium); ARGS=FOLDER keeps pictures
+	@$(LAUNCH) check-browser $(ARGS)
 
 bench: ## measure speed on throw-away services; ARGS are the benchmark's own
 	@$(LAUNCH) bench $(ARGS)

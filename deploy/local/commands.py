@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from deploy.local.supervisor import Supervisor
 ROOT = Path(__file__).resolve().parents[2]
 TO_RUN = ["base", "embedded"]
 TO_DEVELOP = [*TO_RUN, "development"]
+TO_BROWSE = [*TO_DEVELOP, "browser"]
 FEWEST_TEST_PROCESSES = 2
 
 
@@ -110,6 +112,12 @@ def test(arguments: Sequence[str]) -> int:
     return tested or (1 if failed_checks else 0)
 
 
+def check_browser(arguments: Sequence[str]) -> int:
+    """Open every page in Chromium; an argument names a folder for pictures of them."""
+    venv = _venv(TO_BROWSE)
+    return subprocess.run([str(venv.python), "-m", "tests.browser", *arguments], cwd=ROOT).returncode
+
+
 def bench(arguments: Sequence[str]) -> int:
     """Measure on throw-away services with durable settings."""
     venv = _venv(TO_DEVELOP)
@@ -168,6 +176,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": run,
     "test": test,
     "check": check,
+    "check-browser": check_browser,
     "bench": bench,
     "manage": manage,
     "lock": lock,
