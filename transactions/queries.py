@@ -66,6 +66,22 @@ def account_ids_of(owner_id: UUID) -> list[UUID]:
     return [account_id for (account_id,) in rows]
 
 
+def may_see(*, account_id: UUID | None, transfer_id: UUID | None, owner_id: UUID | None) -> bool:
+    """Tell whether each of the two that is named exists and is the owner's; None may see everybody's.
+
+    A transfer is its owner's when one of its lines is.
+    """
+    is_theirs = "NOT a.rolled_up AND (%s::uuid IS NULL OR a.owner_id = %s)"
+    rows = run(
+        f"SELECT (%s::uuid IS NULL OR EXISTS (SELECT FROM transactions_ledgeraccount AS a"
+        f"   WHERE a.id = %s AND {is_theirs}))"
+        f" AND (%s::uuid IS NULL OR EXISTS (SELECT FROM transactions_transaction AS l"
+        f"   JOIN transactions_ledgeraccount AS a ON a.id = l.account_id WHERE l.transfer_id = %s AND {is_theirs}))",
+        (account_id, account_id, owner_id, owner_id, transfer_id, transfer_id, owner_id, owner_id),
+    )
+    return bool(rows[0][0])
+
+
 def line_of_movement(movement: Movement, line: Line) -> BookLine:
     """Show a line that the ledger has just written, without reading it again."""
     effective_at, created_at = movement.effective_at, movement.created_at

@@ -5,7 +5,6 @@ from uuid import UUID
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from transactions.api.serializers import (
     StateChanges,
@@ -16,14 +15,15 @@ from transactions.api.serializers import (
     shown_line,
 )
 from transactions.history import all_history, line_key
-from transactions.queries import line_by_id, state_changes
+from transactions.queries import line_by_id, may_see, state_changes
 from transactions.refusals import NotFound
 from users.api.answers import answer, resource
 from users.api.authentication import caller
 from users.api.pages import page
+from users.api.views import StrictViewSet
 
 
-class TransactionViewSet(ViewSet):
+class TransactionViewSet(StrictViewSet):
     """Lines of the wallets that the caller may see."""
 
     scopes = {"list": "transaction:read", "retrieve": "transaction:read", "audit": "transaction:read"}
@@ -34,6 +34,12 @@ class TransactionViewSet(ViewSet):
         query = TransactionQuery.read(request)
         principal = caller(request)
         narrowed = narrowed_to(query)
+        if not may_see(
+            account_id=query.get("wallet_id"),
+            transfer_id=narrowed.transfer_id,
+            owner_id=principal.owner_id,
+        ):
+            raise NotFound
         return answer(
             page(
                 request,

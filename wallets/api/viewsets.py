@@ -5,7 +5,6 @@ from uuid import UUID
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from events.clock import now
 from transactions.api.keys import keyed_answer, keyed_call, rendered
@@ -23,6 +22,7 @@ from users.api.answers import answer, resource, resource_bytes
 from users.api.authentication import caller
 from users.api.bodies import InvalidRequest
 from users.api.pages import page
+from users.api.views import StrictViewSet
 from users.principals import Principal
 from wallets import lifecycle, limits
 from wallets.api.serializers import (
@@ -69,7 +69,7 @@ def _changed(wallet: LockedWallet) -> Answer:
     return rendered(200, as_shown(wallet), f"wallet:{wallet.id}")
 
 
-class WalletViewSet(ViewSet):
+class WalletViewSet(StrictViewSet):
     """A customer's wallets: their life, their state and their limits."""
 
     scopes = {
@@ -97,6 +97,8 @@ class WalletViewSet(ViewSet):
         """List wallets, newest first."""
         query = WalletQuery.read(request)
         principal = caller(request)
+        if principal.is_customer and query.get("user_id") not in (None, principal.id):
+            raise NotFound
         return answer(
             page(
                 request,
@@ -221,9 +223,10 @@ class WalletViewSet(ViewSet):
         )
 
 
-class WalletBookViewSet(ViewSet):
+class WalletBookViewSet(StrictViewSet):
     """What the book says of one wallet."""
 
+    queried = frozenset({"transactions", "balance"})
     scopes = {"transactions": "transaction:read", "balance": "wallet:read", "stats": "wallet:read"}
 
     @extend_schema(parameters=[WalletHistoryQuery], responses=TransactionPage)
