@@ -46,11 +46,19 @@ def test_when_a_target_is_made_then_it_calls_the_launcher(arguments: list[str], 
     assert make("--dry-run", *arguments).strip() == line
 
 
-@pytest.mark.parametrize("code", [0, 3])
-def test_when_ci_runs_then_it_makes_test_and_passes_its_exit_code_on(tmp_path: Path, code: int) -> None:
+@pytest.mark.parametrize(
+    ("failing", "made"),
+    [("", ["test", "check-browser"]), ("test", ["test"]), ("check-browser", ["test", "check-browser"])],
+)
+def test_when_ci_runs_then_it_makes_test_and_check_browser_and_passes_their_exit_codes_on(
+    tmp_path: Path, failing: str, made: list[str]
+) -> None:
     pretended_make = tmp_path / "make"
-    pretended_make.write_text(f'#!/bin/sh\necho "made $* in $PWD"\nexit {code}\n')
-    pretended_make.chmod(0o755)
+    pretended_make.write_text(f'#!/bin/sh\necho "made $* in $PWD"\n[ "$1" != "{failing}" ] || exit 3\n')
+    pretended_chromium = tmp_path / "chromium"
+    pretended_chromium.write_text("#!/bin/sh\n")
+    for program in (pretended_make, pretended_chromium):
+        program.chmod(0o755)
 
     ran = subprocess.run(
         [ROOT / ".ci" / "run"],
@@ -61,5 +69,6 @@ def test_when_ci_runs_then_it_makes_test_and_passes_its_exit_code_on(tmp_path: P
         text=True,
     )
 
-    assert ran.returncode == code
-    assert ran.stdout.splitlines()[-1] == f"made test in {ROOT}"
+    assert ran.returncode == (3 if failing else 0)
+    lines = [line for line in ran.stdout.splitlines() if line.startswith("made ")]
+    assert lines == [f"made {target} in {ROOT}" for target in made]
