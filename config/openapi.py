@@ -1,5 +1,6 @@
 """How the OpenAPI document tells what the code promises: scopes, keys, headers and every error answer."""
 
+from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -28,8 +29,48 @@ IDEMPOTENCY_KEY_TEXT = (
 )
 
 
+# The group of each operation, by the first part of its path.
+TAGS = {
+    "auth": "Authentication",
+    ".well-known": "Authentication",
+    "wallet": "Wallets",
+    "payment": "Payments",
+    "tokens": "Tokens",
+    "transactions": "Transactions",
+    "refunds": "Refunds",
+    "admin": "Administration",
+    "events": "Events",
+    "webhook-endpoints": "Events",
+    "webhook-deliveries": "Events",
+}
+
+
 class ContractSchema(AutoSchema):
     """One operation of the document."""
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """A list is an object with `results`, which its serializer declares; nothing is wrapped unasked."""
+        return False
+
+    def _parts(self) -> list[str]:
+        path = self.path.removeprefix("/api/v1")
+        return [part for part in path.split("/") if part and not part.startswith("{")]
+
+    def get_operation_id(self) -> str:
+        """Name the operation by its path and its action: `wallet_holds_capture`."""
+        parts = [part.strip(".").replace("-", "_") for part in self._parts()]
+        action = str(getattr(self.view, "action", "") or self.method.lower())
+        return "_".join(parts if parts[-1] == action else [*parts, action])
+
+    def get_tags(self) -> list[str]:
+        """Group the operation by the first part of its path."""
+        first = self._parts()[0]
+        return [TAGS.get(first, first)]
+
+    def get_summary(self) -> str | None:
+        """Take the first sentence of the action's description."""
+        first = super().get_description().strip().split("\n")[0]
+        return first.partition(". ")[0].removesuffix(".") or None
 
     def scope(self) -> str:
         """Tell what the view declares for this operation."""
@@ -101,6 +142,7 @@ class ContractSchema(AutoSchema):
         if operation is None:
             return None
         for status, answer in operation["responses"].items():
+            answer["description"] = answer.get("description") or HTTPStatus(int(status)).phrase
             headers = answer.setdefault("headers", {})
             headers["X-Request-ID"] = {"$ref": "#/components/headers/RequestId"}
             headers["RateLimit"] = {"$ref": "#/components/headers/RateLimit"}
@@ -205,9 +247,18 @@ def _problem_response(status: int) -> dict[str, Any]:
     }
 
 
+def _drop_marks(node: Any) -> None:
+    """Drop the marks that drf-spectacular leaves on enumerations for a hook that isn't used here."""
+    if isinstance(node, dict):
+        node.pop("x-spec-enum-id", None)
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _drop_marks(inner)
+
+
 def add_components(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
     """Add what all operations share: the bearer token, the headers and the problems."""
     components = result.setdefault("components", {})
+    _drop_marks(result)
     components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     components["headers"] = HEADERS
     components["responses"] = {
@@ -225,7 +276,8 @@ def add_components(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
 
 def add_operations(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
     """Add the health checks, which are no part of the versioned API."""
-    answer = {"description": "It is.", "content": {"application/json": {"schema": {"type": "object"}}}}
+    status = {"type": "object", "properties": {"status": {"type": "string", "enum": ["ok"]}}}
+    answer = {"description": "It does.", "content": {"application/json": {"schema": status}}}
     result["paths"]["/health"] = {
         "get": {
             "operationId": "health",

@@ -167,6 +167,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "config.openapi.add_components",
         "config.openapi.add_operations",
+        "config.openapi_examples.add_examples",
     ],
     "TAGS": [
         {"name": name}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pytest_django import Settings
 
@@ -100,6 +101,43 @@ def test_when_a_call_needs_a_key_then_the_document_says_so(document: dict[str, A
             use = getattr(view, "keys", {}).get(action) if method != "get" else None
             expected = {None: None, "required": True, "accepted": False}[use]
             assert parameters.get("Idempotency-Key") is expected, (method, path)
+
+
+def test_when_a_body_is_described_then_it_has_an_example_that_its_schema_allows(
+    document: dict[str, Any],
+) -> None:
+    bodies = [
+        (f"{method} {path}", body["content"]["application/json"])
+        for (path, method), operation in operations(document).items()
+        for body in (operation.get("requestBody", {}), *operation["responses"].values())
+        if "application/json" in body.get("content", {})
+    ]
+
+    assert bodies
+    for call, content in bodies:
+        schema = {**content["schema"], "components": document["components"]}
+        (example,) = content["examples"].values()
+        faults = [fault.message for fault in Draft202012Validator(schema).iter_errors(example["value"])]
+        assert faults == [], call
+
+
+def test_when_operations_are_described_then_each_has_a_summary_a_group_and_a_name_of_its_own(
+    document: dict[str, Any],
+) -> None:
+    described = operations(document)
+    groups = {tag["name"] for tag in document["tags"]}
+
+    assert len({operation["operationId"] for operation in described.values()}) == len(described)
+    for call, operation in described.items():
+        assert operation["summary"], call
+        assert set(operation["tags"]) <= groups, call
+
+
+def test_when_a_list_is_described_then_it_is_a_page_and_no_bare_array(document: dict[str, Any]) -> None:
+    for (path, _), operation in operations(document).items():
+        for answer in operation["responses"].values():
+            for content in answer.get("content", {}).values():
+                assert content["schema"].get("type") != "array", path
 
 
 def test_when_a_problem_is_described_then_every_code_has_an_example(document: dict[str, Any]) -> None:
