@@ -120,6 +120,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]  # half a translation is worse than none
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
