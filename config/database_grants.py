@@ -49,7 +49,7 @@ PRIVILEGES = {
     "tokens_vaultedcard": "SELECT, INSERT, UPDATE (sealed), DELETE",
     # Locking the deltas that are about to be consumed takes the right to update a column.
     "transactions_delta": "SELECT, INSERT, UPDATE (id), DELETE",
-    "transactions_hold": "SELECT, INSERT, UPDATE (captured, status, closed_at)",
+    "transactions_hold": KEEP,
     "transactions_idempotencykey": KEEP,
     "transactions_ledgeraccount": KEEP,
     "transactions_transaction": KEEP,

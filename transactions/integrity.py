@@ -74,6 +74,16 @@ PROOFS = (
         " WHERE NOT a.rolled_up AND a.held <> coalesce(h.total, 0) + coalesce(p.total, 0) ORDER BY a.id",
     ),
     Proof(
+        "captures_are_payments",
+        "What each hold says was captured is what its payments took.",
+        "SELECT 'hold ' || h.id || ' says ' || h.captured || ' captured, its payments ' || coalesce(p.total, 0)"
+        " FROM transactions_hold AS h LEFT JOIN (SELECT t.hold_id, l.account_id, sum(-l.amount) AS total"
+        "   FROM transactions_transfer AS t JOIN transactions_transaction AS l ON l.transfer_id = t.id"
+        "   WHERE t.hold_id IS NOT NULL AND t.status = 'completed' GROUP BY t.hold_id, l.account_id) AS p"
+        "   ON p.hold_id = h.id AND p.account_id = h.account_id"
+        " WHERE h.captured <> coalesce(p.total, 0) ORDER BY h.id",
+    ),
+    Proof(
         "lines_follow_each_other",
         "Each account's completed lines are numbered without gaps, in the order of time, each balance the one"
         " before plus the amount.",

@@ -6,34 +6,30 @@ movement in one statement: the transfer, its lines, the balances, the outbox ent
 answer can be rendered before it is stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from events import context, outbox
 from events.clock import now
-from events.signals import wallet_balance_changed
 from transactions import chart
 from transactions.accounts import Account
 from transactions.chart import SystemAccount
-from transactions.idempotency import KeyedCall, key_lock_timeout, key_row
+from transactions.idempotency import KeyedCall
+from transactions.locked_writes import add_accounts, add_key, write
 from transactions.models import LineType, PostingStatus
 from transactions.movements import Entry, Line, Movement
-from transactions.prepared import run
 from transactions.statement_parts import (
     INSERT_DELTAS,
-    INSERT_KEY,
     INSERT_LINES,
     INSERT_OUTBOX,
     INSERT_TRANSFER,
     SETTLE_LINES,
     SETTLE_TRANSFER,
-    UPDATE_ACCOUNTS,
+    Change,
     Statement,
-    account_row,
     line_rows,
     transfer_row,
 )
@@ -43,16 +39,19 @@ class UnbalancedMovement(AssertionError):
     """The lines don't sum to zero in each currency: a bug of the caller, nothing was written."""
 
 
-class LostLock(AssertionError):
-    """An account changed although the caller claims its lock: a bug, the whole transaction rolls back."""
-
-
-def post(movement: Movement, entries: Sequence[Entry], *, call: KeyedCall | None = None) -> Movement:
+def post(
+    movement: Movement,
+    entries: Sequence[Entry],
+    *,
+    call: KeyedCall | None = None,
+    beside: Callable[[Movement], Sequence[Change]] | None = None,
+) -> Movement:
     """Write a completed movement: lines that sum to zero, new balances, outbox entry, and the call's key.
 
-    `entries` are signed minor units; wallets' accounts must be locked. With `call` the answer is rendered and
-    stored with it, in `movement.answer`. Refuses with InsufficientFunds when an account would fall below its
-    floor, and with IdempotencyInProgress when the key's first call still runs.
+    `entries` are signed minor units; wallets' accounts must be locked. `beside` gives changes of other locked rows
+    that belong in the same statement. With `call` the answer is rendered and stored with it, in `movement.answer`.
+    Refuses with InsufficientFunds when an account would fall below its floor, and with IdempotencyInProgress when
+    the key's first call still runs.
     """
     at = _begin(movement, entries, PostingStatus.COMPLETED)
     for line, entry in zip(movement.lines, entries, strict=True):
@@ -61,7 +60,7 @@ def post(movement: Movement, entries: Sequence[Entry], *, call: KeyedCall | None
         else:
             line.completed_at = at
     movement.completed_at = max(line.completed_at or at for line in movement.lines)
-    return _write_new(movement, _locked(entries), call)
+    return _write_new(movement, _locked(entries), call, beside)
 
 
 def reserve(movement: Movement, entries: Sequence[Entry], *, call: KeyedCall | None = None) -> Movement:
@@ -179,26 +178,30 @@ def _complete(line: Line, account: Account, at: datetime) -> None:
     line.balance_after = account.balance
 
 
-def _write_new(movement: Movement, accounts: Sequence[Account], call: KeyedCall | None) -> Movement:
+def _write_new(
+    movement: Movement,
+    accounts: Sequence[Account],
+    call: KeyedCall | None,
+    beside: Callable[[Movement], Sequence[Change]] | None = None,
+) -> Movement:
     statement = Statement()
-    changed = _add_accounts(statement, accounts)
+    changed = add_accounts(statement, accounts)
     statement.add(
         "transfer", INSERT_TRANSFER, [transfer_row(movement, request_id=context.current().request_id)]
     )
     statement.add("lines", INSERT_LINES, line_rows(movement))
     _add_traces(statement, movement, changed)
+    for change in beside(movement) if beside is not None else ():
+        statement.add(*change)
     if call is not None:
-        answer = movement.answer = call.render(movement)
-        if call.key:
-            row = key_row(call, status=answer.status, body=answer.body, resource=answer.resource)
-            statement.add("key", INSERT_KEY, [row])
-    _run(statement, changed)
+        movement.answer = add_key(statement, call, movement)
+    write(statement, changed)
     return movement
 
 
 def _write_end(movement: Movement, accounts: Sequence[Account]) -> Movement:
     statement = Statement()
-    changed = _add_accounts(statement, accounts)
+    changed = add_accounts(statement, accounts)
     status = movement.status.value
     statement.add(
         "transfer", SETTLE_TRANSFER, [(movement.id, status, movement.failure_code, movement.completed_at)]
@@ -209,16 +212,8 @@ def _write_end(movement: Movement, accounts: Sequence[Account]) -> Movement:
         [(line.id, status, line.seq, line.balance_after, line.completed_at) for line in movement.lines],
     )
     _add_traces(statement, movement, changed)
-    _run(statement, changed)
+    write(statement, changed)
     return movement
-
-
-def _add_accounts(statement: Statement, accounts: Sequence[Account]) -> list[Account]:
-    changed = list({account.id: account for account in accounts}.values())
-    statement.add("accounts", UPDATE_ACCOUNTS, [account_row(account) for account in changed])
-    for account in changed:
-        account.version += 1
-    return changed
 
 
 def _add_traces(statement: Statement, movement: Movement, changed: Sequence[Account]) -> None:
@@ -238,14 +233,3 @@ def _add_traces(statement: Statement, movement: Movement, changed: Sequence[Acco
     }
     entry = outbox.entry_row(f"transfer.{movement.status.value}", payload, movement.completed_at or now())
     statement.add("outbox", INSERT_OUTBOX, [entry])
-
-
-def _run(statement: Statement, changed: list[Account]) -> None:
-    with key_lock_timeout():
-        touched = run(statement.text(), statement.parameters)[0]
-    if list(touched) != statement.expected:
-        raise LostLock(f"expected {statement.expected} rows, touched {touched}")
-    if changed:
-        transaction.on_commit(
-            lambda: wallet_balance_changed.send(sender=Account, accounts=changed), robust=True
-        )

@@ -158,6 +158,7 @@ class Transfer(models.Model):
             models.Index(
                 name="transfer_by_refund", fields=["refund_of"], condition=Q(refund_of__isnull=False)
             ),
+            models.Index(name="transfer_by_hold", fields=["hold_id"], condition=Q(hold_id__isnull=False)),
             models.Index(name="transfer_unfinished", fields=["created_at"], condition=Q(status="pending")),
         ]
 
@@ -254,6 +255,11 @@ class Hold(models.Model):
                 name="hold_never_overcaptured", condition=Q(captured__gte=0) & Q(captured__lte=F("amount"))
             ),
             models.CheckConstraint(name="hold_status_is_known", condition=Q(status__in=HoldStatus.values)),
+            models.CheckConstraint(
+                name="hold_used_up_is_captured",
+                condition=Q(status="captured", captured=F("amount"))
+                | (~Q(status="captured") & ~Q(captured=F("amount"))),
+            ),
         ]
         indexes = [
             models.Index(name="hold_by_account_created", fields=["account", "created_at", "id"]),

@@ -83,6 +83,13 @@ class AmountExceedsRemaining(Refusal):
     default_detail = "The amount exceeds what remains."
 
 
+class SelfApproval(Refusal):
+    """Whoever asks for something doesn't decide on it."""
+
+    code = "self_approval"
+    default_detail = "Whoever asked for this can not decide on it."
+
+
 class IdempotencyKeyReused(Refusal):
     """The key has been used for another request."""
 

@@ -20,6 +20,14 @@ class Part(NamedTuple):
     after: str
 
 
+class Change(NamedTuple):
+    """Rows of one part under a name of their own, on their way into a statement."""
+
+    name: str
+    part: Part
+    rows: Sequence[Sequence[Any]]
+
+
 UPDATE_ACCOUNTS = Part(
     "UPDATE transactions_ledgeraccount AS a SET balance = v.balance, held = v.held, version = a.version + 1,"
     " last_seq = v.last_seq, posted_at = v.posted_at, total_in = v.total_in, total_out = v.total_out,"

@@ -4,7 +4,7 @@ Outflow is counted on the locked account row, so that sixteen racers can't each 
 sum read in the lock statement let six too many pass. Days and months are UTC's.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -62,6 +62,15 @@ def count_outflow(wallet: LockedWallet, amount: int, *, at: datetime | None = No
             raise LimitExceeded(extra={"limit": name})
     wallet.outflow_day, wallet.outflow_day_amount = today, spent_today + amount
     wallet.outflow_month, wallet.outflow_month_amount = month, spent_this_month + amount
+
+
+def give_back_outflow(wallet: LockedWallet, amount: int, *, counted_at: datetime) -> None:
+    """Count `amount` no longer, which was counted at that moment and has not left; only periods under way matter."""
+    day = counted_at.astimezone(UTC).date()
+    if wallet.outflow_day == day:
+        wallet.outflow_day_amount -= amount
+    if wallet.outflow_month == day.replace(day=1):
+        wallet.outflow_month_amount -= amount
 
 
 def limits_of(wallet: LockedWallet) -> dict[str, int | None]:

@@ -58,3 +58,10 @@ class BatchRefused(Refusal):
             {"field": f"transfers.{index}", "code": code, "detail": "This transfer is refused."}
             for index, code in refused
         ]
+
+
+class AdjustmentNotPending(Refusal):
+    """The adjustment has been decided on."""
+
+    code = "adjustment_not_pending"
+    default_detail = "The adjustment is not pending."

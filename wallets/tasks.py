@@ -2,11 +2,18 @@
 
 from celery import shared_task
 
-from wallets import lifecycle
+from wallets import freed_holds, lifecycle
 
 
 @shared_task(name="wallets.end_due_suspensions")  # type: ignore[untyped-decorator]
 def end_due_suspensions() -> None:
     """Write down suspensions that have run out."""
     while lifecycle.end_due_suspensions():
+        pass
+
+
+@shared_task(name="wallets.expire_due_holds")  # type: ignore[untyped-decorator]
+def expire_due_holds() -> None:
+    """Free what holds keep whose time is over."""
+    while freed_holds.expire_due_holds():
         pass

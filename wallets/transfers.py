@@ -4,11 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from transactions import chart, ledger
-from transactions.idempotency import Answer, KeyedCall, once
+from transactions.idempotency import Answer, KeyedCall
 from transactions.models import LineType, TransferKind
 from transactions.money import Money
 from transactions.movements import Entry, Movement
 from transactions.refusals import CurrencyMismatch, LimitExceeded, NotFound
+from wallets.freed_holds import spend
 from wallets.limits import count_outflow, require_room
 from wallets.locks import LockedWallet, lock_wallet, lock_wallets
 from wallets.models import WalletStatus
@@ -50,7 +51,7 @@ def transfer(
         ]
         return ledger.post(movement, entries, call=call).stored_answer
 
-    return once(call, effect)
+    return spend(call, effect, wallet_id=source_id)
 
 
 def require_transferable(
@@ -107,7 +108,7 @@ def pay(
         ]
         return ledger.post(movement, entries, call=call).stored_answer
 
-    return once(call, effect)
+    return spend(call, effect, wallet_id=wallet_id)
 
 
 def _require_currency(wallet: LockedWallet, amount: Money) -> None:

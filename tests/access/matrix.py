@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from users.roles import AUTHENTICATED, PUBLIC
 
-Kind = Literal["wallet", "transaction", "transfer", "token", "payment", "user"]
+Kind = Literal["wallet", "transaction", "transfer", "token", "payment", "hold", "adjustment", "user"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("POST", "/wallet/transfer/batch"): Call(
         "wallet:write", {"atomic": False, "transfers": [{"from_wallet_id": "{wallet}", **ROW}]}
     ),
+    ("GET", "/wallet/{wallet}/holds"): Call("wallet:read"),
+    ("POST", "/wallet/{wallet}/holds"): Call("wallet:write", MONEY),
+    ("GET", "/wallet/{wallet}/holds/{hold}"): Call("wallet:read"),
+    ("POST", "/wallet/{wallet}/holds/{hold}/capture"): Call("wallet:write", {"amount": 10}),
+    ("POST", "/wallet/{wallet}/holds/{hold}/void"): Call(("wallet:write", "wallet:manage"), {}),
     ("GET", "/wallet/{wallet}/transactions"): Call("transaction:read"),
     ("GET", "/wallet/{wallet}/balance"): Call("wallet:read"),
     ("GET", "/wallet/{wallet}/stats"): Call("wallet:read"),
@@ -72,6 +77,10 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("GET", "/transactions/{transaction}"): Call("transaction:read"),
     ("GET", "/transactions/{transaction}/audit"): Call("transaction:read"),
     ("POST", "/transactions/{transaction}/reverse"): Call("transaction:reverse", REASON),
+    ("POST", "/admin/wallets/{wallet}/adjustments"): Call("adjustment:request", {**MONEY, **REASON}),
+    ("GET", "/admin/adjustments"): Call(("adjustment:request", "adjustment:decide", "audit:read")),
+    ("POST", "/admin/adjustments/{adjustment}/approve"): Call("adjustment:decide", {}),
+    ("POST", "/admin/adjustments/{adjustment}/reject"): Call("adjustment:decide", REASON),
     ("GET", "/payment"): Call("payment:read", query={"wallet_id": "{wallet}"}, foreign=("wallet_id",)),
     ("GET", "/payment/{payment}"): Call("payment:read"),
     ("GET", "/tokens"): Call("token:read", query={"user_id": "{user}"}, foreign=("user_id",)),

@@ -19,7 +19,7 @@ from tokens.models import PaymentToken
 from users.roles import AUTHENTICATED, PUBLIC, ROLES
 
 CALLS = [pytest.param(method, path, call, id=f"{method} {path}") for (method, path), call in MATRIX.items()]
-KINDS = ("wallet", "receiver", "transaction", "transfer", "token", "payment", "user")
+KINDS = ("wallet", "receiver", "transaction", "transfer", "token", "payment", "hold", "adjustment", "user")
 
 
 def filled(template: Any, ids: dict[str, str]) -> Any:
@@ -40,10 +40,12 @@ def made(client: ApiClient, method: str, path: str, call: Call, ids: dict[str, s
 
 
 def allowed(client: ApiClient, call: Call) -> ApiClient:
-    """Give the customer's client back, or a program's where no customer may make the call."""
+    """Give the customer's client back, or that of a role that may make the call where no customer may."""
     scopes = (call.scope,) if isinstance(call.scope, str) else call.scope
     is_for_customers = ROLES["user"].union({PUBLIC, AUTHENTICATED}).intersection(scopes)
-    return client if is_for_customers else ApiClient(someone("service"))
+    if is_for_customers:
+        return client
+    return ApiClient(someone(next(role for role, held in ROLES.items() if held.intersection(scopes))))
 
 
 def ghosts() -> dict[str, str]:
@@ -63,6 +65,10 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
         funded = client.post(
             f"/wallet/{wallet_id}/fund", {"amount": 700, "currency": "USD", "token_id": token["id"]}
         ).json()
+        hold = client.post(f"/wallet/{wallet_id}/holds", {"amount": 50, "currency": "USD"}).json()
+        adjustment = ApiClient(someone("support")).post(
+            f"/admin/wallets/{wallet_id}/adjustments", {"amount": 5, "currency": "USD", "reason": "a slip"}
+        )
         line = client.get(f"/transactions/{funded['transaction_id']}").json()
         ids = {
             "wallet": wallet_id,
@@ -70,6 +76,8 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
             "transfer": line["transfer_id"],
             "token": token["id"],
             "payment": funded["payment_id"],
+            "hold": hold["id"],
+            "adjustment": adjustment.json()["id"],
             "user": str(customer.id),
         }
         everything.append((client, ids))
@@ -84,6 +92,7 @@ def test_when_the_url_table_is_walked_then_every_route_of_the_api_is_in_the_matr
         for path, pattern in served_routes(get_resolver().url_patterns)
         if path.startswith(API)
         for method in pattern.callback.actions
+        if method != "head"  # a viewset gives itself one as soon as it is called
     }
 
     assert routes == set(MATRIX)

@@ -214,6 +214,10 @@ CHECKS = {
     "hold_amount_is_positive": (Hold, [{"amount": 0, "captured": 0}, {"amount": -1, "captured": -1}]),
     "hold_never_overcaptured": (Hold, [{"captured": 101}, {"captured": -1}]),
     "hold_status_is_known": (Hold, [{"status": "lost"}]),
+    "hold_used_up_is_captured": (
+        Hold,
+        [{"status": "captured", "captured": 99}, {"status": "open", "captured": 100}, {"captured": 100}],
+    ),
 }
 
 GOOD = {
@@ -319,6 +323,7 @@ def test_when_the_indexes_are_listed_then_there_are_these_and_no_others(db):
         "transaction_seq_once": "btree (account_id, seq)",
         "transactions_transaction_pkey": "btree (id)",
         "transactions_transfer_pkey": "btree (id)",
+        "transfer_by_hold": "btree (hold_id) WHERE (hold_id IS NOT NULL)",
         "transfer_by_payment": "btree (payment_id) WHERE (payment_id IS NOT NULL)",
         "transfer_by_reference": "btree (reference) WHERE (NOT ((reference)::text = ''::text))",
         "transfer_by_refund": "btree (refund_of) WHERE (refund_of IS NOT NULL)",

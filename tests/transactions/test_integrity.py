@@ -88,6 +88,11 @@ INSERT_TRANSFER = (
     " failure_code, effective_at, created_at, completed_at, reverses)"
     " VALUES ('{other}', 'reversal', 'completed', '', '', '', '', '{{}}', '', now(), now(), now(), '{payment}')"
 )
+INSERT_HOLD = (
+    "INSERT INTO transactions_hold (id, account_id, amount, captured, status, description, reference, metadata,"
+    " actor, request_id, expires_at, created_at)"
+    " VALUES ('{other}', '{wallet}', 9, 5, 'voided', '', '', '{{}}', '', '', now(), now())"
+)
 INSERT_KEY = (
     "INSERT INTO transactions_idempotencykey (principal, key, fingerprint, status, resource, request_id, created_at)"
     " VALUES ('user:x', 'k', '', 201, '{resource}', '', now())"
@@ -139,6 +144,10 @@ BREAKS = {
     "too little is held": (
         [ACCOUNT + "held = 0 WHERE id = '{wallet}'"],
         {"held_is_sum": "account {wallet} holds 0, should hold 200"},
+    ),
+    "a hold says that it was captured": (
+        [INSERT_HOLD],
+        {"captures_are_payments": "hold {other} says 5 captured, its payments 0"},
     ),
     "a running balance was rewritten": (
         [LINE + "balance_after = 999 WHERE id = '{first}'"],

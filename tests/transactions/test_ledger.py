@@ -13,6 +13,7 @@ from tests.factories.books import books, nothing_moves
 from tests.factories.calls import ACTOR, keyed
 from tests.factories.money import balance_of, fund, funding_entries, held_on, locked, new_wallet, set_limits
 from transactions import chart, ledger
+from transactions.locked_writes import LostLock
 from transactions.models import (
     IdempotencyKey,
     LedgerAccount,
@@ -165,7 +166,7 @@ def test_when_the_lock_was_lost_then_nothing_is_written():
     stale = locked(wallet_id)
     ledger.post(payment(), spending(locked(wallet_id), 100))
 
-    with nothing_moves(), pytest.raises(ledger.LostLock), transaction.atomic():
+    with nothing_moves(), pytest.raises(LostLock), transaction.atomic():
         ledger.reserve(payment(), spending(stale, 100))
     # A completed line is caught once more, by its number.
     with nothing_moves(), pytest.raises(IntegrityError, match="transaction_seq_once"), transaction.atomic():
@@ -258,7 +259,7 @@ def test_when_a_reservation_has_ended_then_it_does_not_end_again(first, second):
     end(first, once)
 
     # Either the database sees a held sum below zero, or the ledger that no pending row was left to end.
-    with nothing_moves(), pytest.raises((ledger.LostLock, IntegrityError)):
+    with nothing_moves(), pytest.raises((LostLock, IntegrityError)):
         end(second, again)
 
 

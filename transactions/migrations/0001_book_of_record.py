@@ -209,6 +209,11 @@ class Migration(migrations.Migration):
                         name="transfer_by_refund",
                     ),
                     models.Index(
+                        condition=models.Q(("hold_id__isnull", False)),
+                        fields=["hold_id"],
+                        name="transfer_by_hold",
+                    ),
+                    models.Index(
                         condition=models.Q(("status", "pending")),
                         fields=["created_at"],
                         name="transfer_unfinished",
@@ -325,6 +330,17 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("status__in", ["open", "captured", "voided", "expired"])),
                         name="hold_status_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("captured", models.F("amount")), ("status", "captured")),
+                            models.Q(
+                                models.Q(("status", "captured"), _negated=True),
+                                models.Q(("captured", models.F("amount")), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="hold_used_up_is_captured",
                     ),
                 ],
             },

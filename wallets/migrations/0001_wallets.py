@@ -69,6 +69,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
                 ("reason", models.CharField(max_length=500)),
                 (
                     "status",
@@ -86,7 +87,8 @@ class Migration(migrations.Migration):
                 ("decided_by", models.UUIDField(null=True)),
                 ("decided_at", models.DateTimeField(null=True)),
                 ("decision_reason", models.CharField(blank=True, default="", max_length=500)),
-                ("transfer_id", models.UUIDField(null=True)),
+                ("transfer_id", models.UUIDField()),
+                ("transaction_id", models.UUIDField()),
                 ("request_id", models.CharField(blank=True, default="", max_length=128)),
                 ("created_at", models.DateTimeField()),
                 (
