@@ -77,6 +77,12 @@ def quotas_of(request: Request) -> list[tuple[str, Rate, str]]:
     return [(name, rate, value) for name, value in named if (rate := rates[name]) is not None]
 
 
+@lru_cache(maxsize=8192)
+def counter_key(name: str, window: int, rate: Rate, value: str) -> str:
+    """Name the counter of one quota, one caller and one window."""
+    return str(_make_cache_key(name, window, (rate.limit, rate.window_s), value, ALL))
+
+
 def use_quotas(request: Request) -> list[Usage]:
     """Count one call against each of its quotas, in one round trip."""
     quotas = quotas_of(request)
@@ -84,7 +90,7 @@ def use_quotas(request: Request) -> list[Usage]:
         return []
     now_s = int(time.time())
     left_s = {
-        _make_cache_key(name, window, (rate.limit, rate.window_s), value, ALL): max(1, window - now_s)
+        counter_key(name, window, rate, value): max(1, window - now_s)
         for name, rate, value in quotas
         if (window := _get_window(value, rate.window_s))
     }
