@@ -1,6 +1,7 @@
 """The back office: where staff find every wallet, movement and person, and what has happened to them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -14,6 +15,15 @@ from users.staff_screens import StaffScreen, screen_url
 SEARCH_HITS_SHOWN = 5
 # Names of Django's routes that aren't served: staff change their passwords where sessions are revoked with them.
 NOT_SERVED = frozenset({"password_change", "password_change_done"})
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing that a search has found."""
+
+    name: str
+    key: object
+    url: str
 
 
 def standing(request: HttpRequest) -> dict[str, Any]:
@@ -53,16 +63,17 @@ class BackofficeSite(admin.AdminSite):
             for app in super().get_app_list(request, app_label)
             for model in app["models"]
         }
-        groups = [
-            {"name": name, "models": [found.pop(key) for key in keys if key in found]}
-            for name, keys in self.GROUPS
-        ]
-        if found:
-            groups.append({"name": "More", "models": list(found.values())})
+        groups = [(name, [found.pop(key) for key in keys if key in found]) for name, keys in self.GROUPS]
         return [
-            group | {"app_label": group["name"].lower(), "app_url": "", "has_module_perms": True}
-            for group in groups
-            if group["models"]
+            {
+                "name": name,
+                "app_label": name.lower(),
+                "app_url": "",
+                "has_module_perms": True,
+                "models": models,
+            }
+            for name, models in [*groups, ("More", list(found.values()))]
+            if models
         ]
 
     def _purpose(self, model: Any) -> str:
@@ -71,31 +82,33 @@ class BackofficeSite(admin.AdminSite):
     def _screens(self) -> Iterator[StaffScreen]:
         """Yield the screens in the order of the groups, those of any other app at the end."""
         order = [key for _, keys in self.GROUPS for key in keys]
-        screens = [screen for screen in self._registry.values() if isinstance(screen, StaffScreen)]
         place = {key: index for index, key in enumerate(order)}
-        yield from sorted(screens, key=lambda screen: place.get(screen.opts.label_lower, len(order)))
+        screens = {
+            model._meta.label_lower: screen
+            for model, screen in self._registry.items()
+            if isinstance(screen, StaffScreen)
+        }
+        yield from (
+            screens[label] for label in sorted(screens, key=lambda label: place.get(label, len(order)))
+        )
 
     def search(self, request: HttpRequest) -> HttpResponse:
         """Look for an id, an e-mail address or a reference everywhere; a single thing found is opened at once."""
         term = request.GET.get("q", "").strip()
-        groups = []
+        groups, itself = [], ""
         for screen in self._screens() if term else ():
             if not screen.has_view_permission(request):
                 continue
             found, _ = screen.get_search_results(request, screen.get_queryset(request).order_by("-pk"), term)
             hits = [
-                {
-                    "name": screen.heading(hit),
-                    "key": hit.pk,
-                    "url": screen_url(screen.opts.label_lower, hit.pk),
-                }
+                Hit(screen.heading(hit), hit.pk, screen_url(screen.opts.label_lower, hit.pk))
                 for hit in found[:SEARCH_HITS_SHOWN]
             ]
+            itself = itself or next((hit.url for hit in hits if str(hit.key) == term.lower()), "")
             if hits:
                 list_url = reverse(f"admin:{screen.opts.app_label}_{screen.opts.model_name}_changelist")
                 groups.append({"name": screen.opts.verbose_name_plural, "hits": hits, "list_url": list_url})
-        itself = [hit for group in groups for hit in group["hits"] if str(hit["key"]) == term.lower()]
         if itself:
-            return HttpResponseRedirect(itself[0]["url"])
+            return HttpResponseRedirect(itself)
         context = {**self.each_context(request), "title": "Search", "term": term, "groups": groups}
         return TemplateResponse(request, "admin/search.html", context)

@@ -299,7 +299,9 @@ class LedgerAccountScreen(StaffScreen):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Read with each system account what hasn't been summed up into it yet."""
         deltas = RollUpDelta.objects.filter(account_id=OuterRef("pk")).order_by().values("account_id")
-        return super().get_queryset(request).annotate(unsummed=Subquery(deltas.values_list(Sum("amount"))))
+        accounts: QuerySet[Any] = super().get_queryset(request)
+        accounts = accounts.annotate(unsummed=Subquery(deltas.values_list(Sum("amount"))))
+        return accounts
 
     @admin.display(description="balance")
     def balance_now(self, account: Any) -> SafeString:

@@ -17,6 +17,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
+from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -105,9 +106,7 @@ class Panel:
     @property
     def cells_by_row(self) -> list[list[tuple[Any, str]]]:
         """Each row's cells with the CSS class of their column."""
-        return [
-            [(cell, css) for cell, (_, css) in zip(row, self.columns, strict=True)] for row in self.rows
-        ]
+        return [[(cell, css) for cell, (_, css) in zip(row, self.columns, strict=True)] for row in self.rows]
 
 
 class NewestFirst(ChangeList):
@@ -125,7 +124,7 @@ class NewestFirst(ChangeList):
         """Start from the first page again whenever a filter changes."""
         return super().get_query_string(new_params, [*(remove or ()), OLDER_THAN, NEWER_THAN])
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
         """Order by the key, which is the order of time."""
         return ["-pk"]
 
@@ -192,9 +191,9 @@ class StaffScreen(admin.ModelAdmin[Any]):
         """Page by the key."""
         return NewestFirst
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Show every field as text."""
-        return tuple(name for _, options in self.get_fieldsets(request, obj) for name in options["fields"])  # type: ignore[misc]
+        return tuple(name for _, options in self.get_fieldsets(request, obj) for name in options["fields"])
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Take the declared groups, or all `fields` as one."""

@@ -134,7 +134,7 @@ def test_when_everything_is_searched_by_e_mail_then_all_that_is_theirs_is_shown(
 ) -> None:
     answer = staff.get("/admin/search/", {"q": scene.bob.email})
 
-    found = {str(group["name"]): [hit["key"] for hit in group["hits"]] for group in answer.context["groups"]}
+    found = {str(group["name"]): [hit.key for hit in group["hits"]] for group in answer.context["groups"]}
     assert found == {
         "wallets": [scene.bobs_wallet],
         "transfers": [scene.transfer],

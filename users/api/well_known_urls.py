@@ -4,4 +4,4 @@ from django.urls import path
 
 from users.api.viewsets import KeysViewSet
 
-urlpatterns = [path("jwks.json", KeysViewSet.as_view({"get": "list"}))]
+urlpatterns = [path("jwks.json", KeysViewSet.as_view({"get": "list"}), name="jwks")]
