@@ -27,8 +27,8 @@ def reverse_transaction(*, line_id: UUID, reason: str, actor: str, call: KeyedCa
 
     `call.render` is given the Movement and the id of the account whose line was named.
 
-    Refuses with NotFound, NotReversible, AlreadyReversed, WalletClosed, and InsufficientFunds when what came in
-    has been spent.
+    Refuses with NotFound, AlreadyReversed, WalletClosed, NotReversible, and InsufficientFunds when what came in
+    has been spent, in that order.
     """
 
     def effect() -> Answer:
@@ -37,8 +37,6 @@ def reverse_transaction(*, line_id: UUID, reason: str, actor: str, call: KeyedCa
         if line is None or original is None:
             raise NotFound
         wallets = lock_wallets({part.account_id for part in original.lines if not part.rolled_up})
-        if original.kind not in REVERSIBLE or original.status is not PostingStatus.COMPLETED:
-            raise NotReversible
         taken_back = run(
             "SELECT 1 FROM transactions_transfer WHERE reverses = %s AND status IN ('pending', 'completed')",
             (original.id,),
@@ -47,6 +45,8 @@ def reverse_transaction(*, line_id: UUID, reason: str, actor: str, call: KeyedCa
             raise AlreadyReversed
         if any(wallet.status == WalletStatus.CLOSED for wallet in wallets.values()):
             raise WalletClosed
+        if original.kind not in REVERSIBLE or original.status is not PostingStatus.COMPLETED:
+            raise NotReversible
         movement = Movement(
             kind=TransferKind.REVERSAL, actor=actor, description=reason, reference=original.reference
         )
