@@ -43,7 +43,13 @@ class BackofficeSite(admin.AdminSite):
     GROUPS: ClassVar[Sequence[tuple[str, Sequence[str]]]] = (
         (
             "Money",
-            ("wallets.wallet", "transactions.transfer", "transactions.transaction", "payments.payment"),
+            (
+                "wallets.wallet",
+                "transactions.transfer",
+                "transactions.transaction",
+                "payments.payment",
+                "payments.refund",
+            ),
         ),
         ("People", ("users.user", "tokens.paymenttoken", "users.serviceclient")),
         ("Books", ("transactions.ledgeraccount", "wallets.adjustment")),

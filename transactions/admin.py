@@ -299,8 +299,8 @@ class LedgerAccountScreen(StaffScreen):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Read with each system account what hasn't been summed up into it yet."""
         deltas = RollUpDelta.objects.filter(account_id=OuterRef("pk")).order_by().values("account_id")
-        accounts: QuerySet[Any] = super().get_queryset(request)
-        accounts = accounts.annotate(unsummed=Subquery(deltas.values_list(Sum("amount"))))
+        unsummed = Subquery(deltas.values_list(Sum("amount")))
+        accounts: QuerySet[Any] = super().get_queryset(request).annotate(unsummed=unsummed)
         return accounts
 
     @admin.display(description="balance")
