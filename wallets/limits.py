@@ -49,6 +49,9 @@ def count_outflow(wallet: LockedWallet, amount: int, *, at: datetime | None = No
     Refuses with LimitExceeded, naming the limit, and then leaves the counters alone.
     """
     today = (at or now()).date()
+    if wallet.outflow_day is not None:
+        # Another server's clock may be ahead of this one's: a day that has begun is never left again.
+        today = max(today, wallet.outflow_day)
     month = today.replace(day=1)
     spent_today = wallet.outflow_day_amount if wallet.outflow_day == today else 0
     spent_this_month = wallet.outflow_month_amount if wallet.outflow_month == month else 0
