@@ -4,38 +4,32 @@ For showing, never for deciding: money code reads the locked row. Without Redis,
 answers; a commit whose process dies before it has told the cache is stale there for five minutes at the most.
 """
 
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import orjson
-import structlog
 from django.conf import settings
 from django.db import transaction
-from django_redis import get_redis_connection
-from redis.exceptions import RedisError
 
 from events.clock import now
+from events.redis_link import RedisAwayError, Script, link
 from transactions.prepared import run
 from wallets.locks import SELECT_WALLETS, LockedWallet, wallet_of_row
 
 LIFETIME_S = 300
-AVOID_AFTER_FAILURE_S = 5.0
 
 _VERSION_DIGITS = 19
-_KEEP_NEWER = """
+_KEEP_NEWER = Script("""
 for i, key in ipairs(KEYS) do
   local current, offered = redis.call('GET', key), ARGV[2 * i - 1]
   if not current or string.sub(current, 1, 19) < string.sub(offered, 1, 19) then
     redis.call('SET', key, offered, 'EX', ARGV[2 * i])
   end
 end
-"""
+""")
 _SELECT_ONE = SELECT_WALLETS + " WHERE w.id = %s"
-
-_log = structlog.get_logger()
-_avoid_until = 0.0
 
 
 class ShownWallet:
@@ -92,34 +86,22 @@ def replace_after_commit(wallet: LockedWallet) -> None:
 
 def replace(wallets: Sequence[LockedWallet]) -> None:
     """Put wallets in the cache where it doesn't hold a newer version, in one round trip."""
-    if not wallets or not settings.REDIS_URL or time.monotonic() < _avoid_until:
+    if not wallets or not settings.REDIS_URL:
         return
-    arguments: list[bytes | int] = []
+    arguments: list[str | bytes | int] = []
     for wallet in wallets:
         arguments.append(f"{wallet.version:0{_VERSION_DIGITS}d}{wallet.user_id}".encode() + _body(wallet))
         arguments.append(_lifetime_s(wallet))
-    try:
-        connection = get_redis_connection("default")
-        connection.eval(_KEEP_NEWER, len(wallets), *(_key(wallet.id) for wallet in wallets), *arguments)
-    except RedisError as error:
-        _avoid(error)
+    with suppress(RedisAwayError):
+        link.run(_KEEP_NEWER, [_key(wallet.id) for wallet in wallets], arguments)
 
 
 def _get(wallet_id: UUID) -> bytes | None:
-    if not settings.REDIS_URL or time.monotonic() < _avoid_until:
-        return None
     try:
-        found = get_redis_connection("default").get(_key(wallet_id))
-    except RedisError as error:
-        _avoid(error)
+        found = link.ask("GET", _key(wallet_id))
+    except RedisAwayError:
         return None
     return found if isinstance(found, bytes) else None
-
-
-def _avoid(error: RedisError) -> None:
-    global _avoid_until
-    _avoid_until = time.monotonic() + AVOID_AFTER_FAILURE_S
-    _log.warning("wallet_cache_unreachable", error=type(error).__name__)
 
 
 def _key(wallet_id: UUID) -> str:

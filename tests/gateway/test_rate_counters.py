@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 from pytest_django import Settings
 
-from config.gateway import rate_counters
 from config.gateway.rate_counters import count, purge_expired_counters
+from events.redis_link import RedisLink, link
 
 PROCESSES = 8
 INCREMENTS = 200
@@ -65,11 +65,9 @@ def test_when_several_quotas_are_counted_in_redis_then_it_is_one_round_trip(
     keys = {f"test:{uuid4()}": 900 for _ in range(3)}
     count(keys)
     sent: list[Any] = []
-    send = rate_counters.RedisCounters.send
+    exchange = RedisLink._exchange
     monkeypatch.setattr(
-        rate_counters.RedisCounters,
-        "send",
-        lambda self, *command: sent.append(command[0]) or send(self, *command),
+        RedisLink, "_exchange", lambda self, command: sent.append(command[0]) or exchange(self, command)
     )
 
     counts = count(keys)
@@ -81,7 +79,7 @@ def test_when_several_quotas_are_counted_in_redis_then_it_is_one_round_trip(
 def test_when_the_kept_connection_was_closed_then_a_new_one_counts(settings: Settings) -> None:
     key = f"test:{uuid4()}"
     count({key: 900})
-    kept = rate_counters._redis.send("CLIENT", "ID")
+    kept = link.ask("CLIENT", "ID")
     get_redis_connection("default").client_kill_filter(_id=kept)
 
     assert count({key: 900}) == {key: 2}

@@ -9,10 +9,12 @@ import time_machine
 from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
+from redis.exceptions import RedisError
 
 from config.environment import Rate
 from config.gateway import rate_counters
 from config.gateway.rate_limits import is_payment_call
+from events import redis_link
 
 WINDOW_S = 900
 LIMITS = {
@@ -228,15 +230,15 @@ def test_when_redis_is_lost_then_postgresql_goes_on_counting(
     log_lines: list[dict[str, Any]],
 ) -> None:
     settings.RATE_LIMITS = dict(LIMITS)
-    monkeypatch.setattr(rate_counters, "_redis", rate_counters.RedisCounters())
+    monkeypatch.setattr(rate_counters, "link", redis_link.RedisLink())
 
     def refuse(alias: str) -> None:
-        raise rate_counters.RedisError("connection refused")
+        raise RedisError("connection refused")
 
-    monkeypatch.setattr(rate_counters, "get_redis_connection", refuse)
+    monkeypatch.setattr(redis_link, "get_redis_connection", refuse)
 
     answers = statuses(6, lambda: api.get("/api/v1/echo"))
 
     assert answers == [200] * 5 + [429]
     warnings = [line for line in log_lines if line["event"] == "redis_unavailable"]
-    assert [(line["level"], line["counting_in"]) for line in warnings] == [("warning", "postgresql")]
+    assert [(line["level"], line["reason"]) for line in warnings] == [("warning", "RedisError")]
