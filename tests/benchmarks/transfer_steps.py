@@ -154,7 +154,7 @@ def _as_script(conversation: Conversation, *, source: UUID, target: UUID, key: s
         if isinstance(value, list):
             return f"ARRAY[{', '.join(expression(item) for item in value)}]"
         if isinstance(value, UUID):
-            made = f"(:moment || '-{len(identifiers) - 1:04d}-7000-8000-' || :client)::uuid"
+            made = f"(:moment || '-{len(identifiers) - 1:04d}-7abc-8abc-a' || :client)::uuid"
             return identifiers.setdefault(value, made)
         if isinstance(value, int) and value in FIGURES:
             return FIGURES[value]
