@@ -119,18 +119,8 @@ def lock_hold(hold_id: UUID, *, account_id: UUID) -> HeldAmount | None:
 
     Refuses with Unavailable when the lock can't be had within the lock timeout.
     """
-    try:
-        rows = run(
-            f"{_COLUMNS}{_FROM} WHERE h.id = %s AND h.account_id = %s FOR UPDATE OF h", (hold_id, account_id)
-        )
-    except OperationalError as error:
-        if sqlstate(error) == LOCK_NOT_AVAILABLE:
-            raise Unavailable from error
-        raise
-    if not rows:
-        return None
-    hold = _of_row(rows[0])
-    if hold.captured:
+    hold = _locked("h.id = %s AND h.account_id = %s", (hold_id, account_id))
+    if hold is not None and hold.captured:
         # A statement of its own: one that waits for the lock reads everything else as it was before it waited.
         ((hold.transaction_ids,),) = run(
             f"SELECT {_CAPTURES} FROM transactions_hold AS h WHERE h.id = %s", (hold_id,)
@@ -139,12 +129,17 @@ def lock_hold(hold_id: UUID, *, account_id: UUID) -> HeldAmount | None:
 
 
 def lock_due_hold(hold_id: UUID) -> HeldAmount | None:
-    """Lock a hold whose time is over; None where somebody else has it or has closed it."""
-    rows = run(
-        f"{_COLUMNS}{_FROM} WHERE h.id = %s AND h.status = 'open' AND h.expires_at <= %s"
-        " FOR UPDATE OF h SKIP LOCKED",
-        (hold_id, now()),
-    )
+    """Lock a hold whose time is over, as `lock_hold` does; None where it has been closed."""
+    return _locked("h.id = %s AND h.status = 'open' AND h.expires_at <= %s", (hold_id, now()))
+
+
+def _locked(condition: str, parameters: tuple[Any, ...]) -> HeldAmount | None:
+    try:
+        rows = run(f"{_COLUMNS}{_FROM} WHERE {condition} FOR UPDATE OF h", parameters)
+    except OperationalError as error:
+        if sqlstate(error) == LOCK_NOT_AVAILABLE:
+            raise Unavailable from error
+        raise
     return _of_row(rows[0]) if rows else None
 
 

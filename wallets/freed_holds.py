@@ -50,8 +50,8 @@ def free_hold(
 def expire_due_holds(*, wallet_id: UUID | None = None, limit: int = 100) -> int:
     """Free the holds whose time is over, on one wallet or on all, at most `limit`; tell how many.
 
-    Nobody who asks for a hold waits for it: one whose time is over counts as expired at once. A hold or wallet that
-    is busy is left to the next sweep.
+    Nobody who asks for a hold waits for it: one whose time is over counts as expired at once. A hold or wallet whose
+    lock can't be had in time is left to the next sweep.
     """
     freed = 0
     for hold_id in due_hold_ids(account_id=wallet_id, limit=limit):
@@ -83,6 +83,7 @@ def spend(call: KeyedCall, effect: Callable[[], Answer], *, wallet_id: UUID) -> 
     try:
         return once(call, effect)
     except (InsufficientFunds, LimitExceeded):
-        if not expire_due_holds(wallet_id=wallet_id):
+        if not due_hold_ids(account_id=wallet_id, limit=1):
             raise
+        expire_due_holds(wallet_id=wallet_id)
     return once(call, effect)
