@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 APPS = ("config", "users", "events", "transactions", "wallets", "tokens", "payments")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases=["default", "owner"])
 def test_when_asked_for_new_migrations_then_there_are_none() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
