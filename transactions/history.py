@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from transactions.models import PostingStatus
+from transactions.prepared import PRIMARY
 from transactions.queries import BookLine, account_ids_of, lines_where
 from transactions.refusals import InvalidInput
 
@@ -60,6 +61,7 @@ def wallet_history(
     key: Sequence[Any] | None,
     is_backwards: bool,
     count: int,
+    using: str = PRIMARY,
 ) -> list[BookLine]:
     """List an account's lines beyond `key`, nearest first: pending ones, then completed ones, newest first.
 
@@ -80,7 +82,9 @@ def wallet_history(
         if room <= 0:
             break
         beyond = mark if section == rank else None
-        fetched += _section(account_id, narrowed, section, beyond, is_backwards=is_backwards, count=room)
+        fetched += _section(
+            account_id, narrowed, section, beyond, is_backwards=is_backwards, count=room, using=using
+        )
     return fetched
 
 
@@ -95,7 +99,14 @@ def _wallet_mark(key: Sequence[Any] | None) -> tuple[int | None, Any]:
 
 
 def _section(
-    account_id: UUID, narrowed: HistoryFilter, section: int, beyond: Any, *, is_backwards: bool, count: int
+    account_id: UUID,
+    narrowed: HistoryFilter,
+    section: int,
+    beyond: Any,
+    *,
+    is_backwards: bool,
+    count: int,
+    using: str,
 ) -> list[BookLine]:
     conditions, parameters = narrowed.conditions()
     conditions.insert(0, "l.account_id = %s")
@@ -113,7 +124,7 @@ def _section(
         conditions.append(f"{column} {'>' if is_backwards else '<'} %s")
         parameters.append(beyond)
     order = f"{column} {'ASC' if is_backwards else 'DESC'}"
-    return lines_where(conditions, parameters, order=order, count=count)
+    return lines_where(conditions, parameters, order=order, count=count, using=using)
 
 
 def line_key(line: BookLine) -> tuple[Any, ...]:
@@ -129,6 +140,7 @@ def all_history(
     key: Sequence[Any] | None,
     is_backwards: bool,
     count: int,
+    using: str = PRIMARY,
 ) -> list[BookLine]:
     """List lines of wallets beyond `key`, nearest first: those of one owner, or of everybody when it is None.
 
@@ -148,7 +160,7 @@ def all_history(
         if mark is not None:
             conditions.append(f"l.id {sign} %s")
             parameters.append(mark[1])
-        return lines_where(conditions, parameters, order=f"l.id {direction}", count=count)
+        return lines_where(conditions, parameters, order=f"l.id {direction}", count=count, using=using)
     found: list[BookLine] = []
     accounts = account_ids_of(owner_id) if owner_id is not None else [account_id]
     for account in accounts:
@@ -159,6 +171,6 @@ def all_history(
             own.append(f"(l.created_at, l.id) {sign} (%s, %s)")
             values += mark
         order = f"l.created_at {direction}, l.id {direction}"
-        found += lines_where(own, values, order=order, count=count)
+        found += lines_where(own, values, order=order, count=count, using=using)
     found.sort(key=lambda line: (line.created_at, line.id), reverse=not is_backwards)
     return found[:count]

@@ -10,7 +10,7 @@ import orjson
 
 from transactions.models import PostingStatus, TransferKind
 from transactions.movements import Line, Movement
-from transactions.prepared import run
+from transactions.prepared import PRIMARY, run
 
 SELECT_LINES = (
     "SELECT l.id, l.account_id, l.seq, l.type, l.status, l.amount, a.currency, l.balance_after, t.description,"
@@ -173,7 +173,7 @@ def load_movement(transfer_id: UUID) -> Movement | None:
     )
 
 
-def seq_at(account_id: UUID, at: datetime) -> int:
+def seq_at(account_id: UUID, at: datetime, *, using: str = PRIMARY) -> int:
     """Tell the number of the account's last line completed by `at`; 0 when there was none.
 
     Time follows `seq`, so this is a bisection: one probe of the unique index for each halving.
@@ -189,15 +189,17 @@ def seq_at(account_id: UUID, at: datetime) -> int:
         " WHERE s.low < s.high)"
         " SELECT low FROM search WHERE low = high",
         (account_id, at, at, account_id),
+        using=using,
     )
     return int(rows[0][0]) if rows else 0
 
 
-def balance_at(account_id: UUID, at: datetime) -> int:
+def balance_at(account_id: UUID, at: datetime, *, using: str = PRIMARY) -> int:
     """Tell the account's balance as it stood at a moment, in minor units, by the lines completed until then."""
     rows = run(
         "SELECT balance_after FROM transactions_transaction WHERE account_id = %s AND seq = %s",
-        (account_id, seq_at(account_id, at)),
+        (account_id, seq_at(account_id, at, using=using)),
+        using=using,
     )
     return int(rows[0][0]) if rows else 0
 
@@ -222,11 +224,11 @@ def account_figures(account_id: UUID) -> dict[str, Any] | None:
 
 
 def lines_where(
-    conditions: Sequence[str], parameters: Sequence[Any], *, order: str, count: int
+    conditions: Sequence[str], parameters: Sequence[Any], *, order: str, count: int, using: str = PRIMARY
 ) -> list[BookLine]:
     """Select lines by SQL conditions over l (line), t (transfer) and a (account), at most `count`."""
     where = " AND ".join(conditions) or "true"
-    rows = run(f"{SELECT_LINES} WHERE {where} ORDER BY {order} LIMIT %s", (*parameters, count))
+    rows = run(f"{SELECT_LINES} WHERE {where} ORDER BY {order} LIMIT %s", (*parameters, count), using=using)
     return [BookLine(*row) for row in rows]
 
 

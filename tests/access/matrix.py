@@ -68,6 +68,8 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("POST", "/wallet/{wallet}/holds/{hold}/void"): Call(("wallet:write", "wallet:manage"), {}),
     ("GET", "/wallet/{wallet}/transactions"): Call("transaction:read"),
     ("GET", "/wallet/{wallet}/balance"): Call("wallet:read"),
+    ("GET", "/wallet/{wallet}/balance/explain"): Call("wallet:read"),
+    ("GET", "/wallet/{wallet}/statement"): Call("transaction:read", query={"month": "2026-01"}),
     ("GET", "/wallet/{wallet}/stats"): Call("wallet:read"),
     ("GET", "/transactions"): Call(
         "transaction:read",

@@ -14,13 +14,33 @@ from transactions.api.serializers import (
     narrowed_to,
     shown_line,
 )
-from transactions.history import all_history, line_key
-from transactions.queries import line_by_id, may_see, state_changes
+from transactions.history import HistoryFilter, all_history, line_key
+from transactions.queries import BookLine, account_ids_of, line_by_id, may_see, state_changes
 from transactions.refusals import NotFound
+from transactions.replicas import read_accounts, read_report
 from users.api.answers import answer, resource
 from users.api.authentication import caller
-from users.api.pages import page
+from users.api.pages import Seek, page
 from users.api.views import StrictViewSet
+
+
+def _lines(
+    narrowed: HistoryFilter, seek: Seek, *, owner_id: UUID | None, account_id: UUID | None
+) -> list[BookLine]:
+    def fetch(using: str) -> list[BookLine]:
+        return all_history(
+            narrowed,
+            owner_id=owner_id,
+            account_id=account_id,
+            key=seek.key,
+            is_backwards=seek.is_backwards,
+            count=seek.count,
+            using=using,
+        )
+
+    if account_id is not None:
+        return read_accounts([account_id], fetch)
+    return read_report(fetch) if owner_id is None else read_accounts(account_ids_of(owner_id), fetch)
 
 
 class TransactionViewSet(StrictViewSet):
@@ -43,13 +63,8 @@ class TransactionViewSet(StrictViewSet):
         return answer(
             page(
                 request,
-                lambda seek: all_history(
-                    narrowed,
-                    owner_id=principal.owner_id,
-                    account_id=query.get("wallet_id"),
-                    key=seek.key,
-                    is_backwards=seek.is_backwards,
-                    count=seek.count,
+                lambda seek: _lines(
+                    narrowed, seek, owner_id=principal.owner_id, account_id=query.get("wallet_id")
                 ),
                 query=query,
                 key=line_key,

@@ -6,6 +6,7 @@ from wallets.api.adjustments import AdjustmentViewSet
 from wallets.api.batches import BatchViewSet
 from wallets.api.holds import HoldViewSet
 from wallets.api.movements import MovementViewSet
+from wallets.api.statements import StatementViewSet
 from wallets.api.viewsets import WalletBookViewSet, WalletViewSet
 
 urlpatterns = [
@@ -24,6 +25,8 @@ urlpatterns = [
     path("wallet/<uuid:wallet_id>/holds/<uuid:hold_id>/void", HoldViewSet.as_view({"post": "void"})),
     path("wallet/<uuid:wallet_id>/transactions", WalletBookViewSet.as_view({"get": "transactions"})),
     path("wallet/<uuid:wallet_id>/balance", WalletBookViewSet.as_view({"get": "balance"})),
+    path("wallet/<uuid:wallet_id>/balance/explain", StatementViewSet.as_view({"get": "explain"})),
+    path("wallet/<uuid:wallet_id>/statement", StatementViewSet.as_view({"get": "statement"})),
     path("wallet/<uuid:wallet_id>/stats", WalletBookViewSet.as_view({"get": "stats"})),
     path("transactions/<uuid:transaction_id>/reverse", MovementViewSet.as_view({"post": "reverse"})),
     path("admin/wallets/<uuid:wallet_id>/adjustments", AdjustmentViewSet.as_view({"post": "create"})),

@@ -18,6 +18,7 @@ from transactions.history import wallet_history, wallet_key
 from transactions.idempotency import Answer, resource_id
 from transactions.queries import account_figures, balance_at
 from transactions.refusals import NotFound
+from transactions.replicas import read_accounts
 from users.api.answers import answer, resource, resource_bytes
 from users.api.authentication import caller
 from users.api.bodies import InvalidRequest
@@ -238,8 +239,16 @@ class WalletBookViewSet(StrictViewSet):
         return answer(
             page(
                 request,
-                lambda seek: wallet_history(
-                    wallet_id, narrowed, key=seek.key, is_backwards=seek.is_backwards, count=seek.count
+                lambda seek: read_accounts(
+                    [wallet_id],
+                    lambda using: wallet_history(
+                        wallet_id,
+                        narrowed,
+                        key=seek.key,
+                        is_backwards=seek.is_backwards,
+                        count=seek.count,
+                        using=using,
+                    ),
                 ),
                 query=query,
                 key=wallet_key,
