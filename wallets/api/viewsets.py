@@ -19,7 +19,7 @@ from transactions.idempotency import Answer, resource_id
 from transactions.queries import account_figures, balance_at
 from transactions.refusals import NotFound
 from transactions.replicas import read_accounts
-from users.api.answers import answer, resource, resource_bytes
+from users.api.answers import answer, json_bytes, resource, resource_bytes
 from users.api.authentication import caller
 from users.api.bodies import InvalidRequest
 from users.api.pages import page
@@ -60,6 +60,11 @@ def _require_sight(principal: Principal, wallet_id: UUID) -> None:
 def _show(stored_resource: str) -> bytes:
     shown = read_wallet(resource_id(stored_resource))
     return shown.body if shown is not None else b"{}"
+
+
+def _show_limits(stored_resource: str) -> bytes:
+    wallet = wallet_by_id(resource_id(stored_resource), owner_id=None)
+    return json_bytes(limits.limits_of(wallet)) if wallet is not None else b"{}"
 
 
 def _opened(wallet: LockedWallet) -> Answer:
@@ -217,7 +222,9 @@ class WalletViewSet(StrictViewSet):
     @extend_schema(request=LimitsBody, responses=LimitsView)
     def set_limits(self, request: Request, wallet_id: UUID) -> HttpResponse:
         """Replace all limits of a wallet."""
-        call = keyed_call(request, lambda found: rendered(200, found, f"wallet_limits:{wallet_id}"))
+        call = keyed_call(
+            request, lambda found: rendered(200, found, f"wallet_limits:{wallet_id}"), _show_limits
+        )
         body = LimitsBody.read(request)
         return keyed_answer(
             limits.set_limits(wallet_id=wallet_id, actor=caller(request).name, call=call, **body)
