@@ -44,7 +44,10 @@ class Wire:
             return
         server = socket.create_connection(self._server)
         self._sockets += [client, server]
-        for source, target, read in ((client, server, self._from_client), (server, client, self._from_server)):
+        for source, target, read in (
+            (client, server, self._from_client),
+            (server, client, self._from_server),
+        ):
             thread = threading.Thread(target=self._pump, args=(source, target, read), daemon=True)
             self._threads.append(thread)
             thread.start()
