@@ -1,16 +1,19 @@
 """Wallets for showing: the cache takes newer versions only, and its loss loses nothing."""
 
-import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from django.db import transaction
 from django_redis import get_redis_connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from events import redis_link
 from tests.factories.calls import ACTOR, ApiClient, unkeyed
 from tests.factories.money import fund, new_wallet
 from tests.factories.people import CustomerFactory
+from tests.races.processes import race
+from transactions.idempotency import Answer
 from transactions.money import Money
 from wallets import cached_reads
 from wallets.lifecycle import describe_wallet
@@ -19,8 +22,12 @@ from wallets.transfers import pay
 
 
 @pytest.fixture(autouse=True)
-def cache_is_in_use(monkeypatch):
-    monkeypatch.setattr(cached_reads, "_avoid_until", 0.0)
+def cache_is_in_use():
+    redis_link.link.leave()
+    redis_link.link.paused_until_s = 0.0
+    yield
+    redis_link.link.leave()
+    redis_link.link.paused_until_s = 0.0
 
 
 def spend(wallet_id, amount: int) -> None:
@@ -101,26 +108,18 @@ def test_when_the_cache_lies_then_money_does_not_believe_it(committed):
     assert wallet_by_id(wallet.id, owner_id=None).balance == 0
 
 
-class Down:
-    """A Redis that drops every connection."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def get(self, _key):
-        self.calls += 1
-        raise RedisConnectionError("gone")
-
-    def pipeline(self, **_options):
-        self.calls += 1
-        raise RedisConnectionError("gone")
-
-
 def test_when_redis_is_down_then_the_database_answers_and_redis_is_left_alone_for_5_seconds(
     committed, monkeypatch
 ):
-    down = Down()
-    monkeypatch.setattr(cached_reads, "get_redis_connection", lambda _alias: down)
+    calls = []
+
+    def refuse(*command) -> None:
+        calls.append(command)
+        raise RedisConnectionError("gone")
+
+    down = SimpleNamespace(send_command=refuse, disconnect=lambda: None)
+    pool = SimpleNamespace(connection_pool=SimpleNamespace(make_connection=lambda: down))
+    monkeypatch.setattr(redis_link, "get_redis_connection", lambda _alias: pool)
     wallet_id = new_wallet(1_000)
     spend(wallet_id, 300)
 
@@ -128,22 +127,27 @@ def test_when_redis_is_down_then_the_database_answers_and_redis_is_left_alone_fo
 
     assert [version for version, _body in found] == [3, 3, 3]
     assert b'"balance":700' in found[0][1]
-    assert down.calls == 1
-    assert 4 < cached_reads._avoid_until - time.monotonic() <= 5
+    assert len(calls) == 1
+    assert 4 < redis_link.link.paused_until_s - time.monotonic() <= 5
 
 
-def test_when_the_connection_to_redis_was_dropped_then_the_next_read_uses_a_new_one(committed):
+def test_when_the_connection_to_redis_was_dropped_then_the_next_read_opens_a_new_one(committed, monkeypatch):
     wallet_id = new_wallet(1_000)
-    redis = get_redis_connection("default")
-    number = redis.client_id()
-    killer = threading.Thread(
-        target=lambda: redis.execute_command("CLIENT", "KILL", "ID", number, "SKIPME", "no")
-    )
-    killer.start()
-    killer.join(5)
+    number = redis_link.link.ask("CLIENT", "ID")
+    get_redis_connection("default").execute_command("CLIENT", "KILL", "ID", number)
+    monkeypatch.setattr(cached_reads, "run", None)
 
-    for _ in range(2):
-        assert b'"balance":1000' in shown(wallet_id)[1]
+    assert b'"balance":1000' in shown(wallet_id)[1]
+    assert redis_link.link.ask("CLIENT", "ID") != number
+
+
+def test_when_a_process_forks_then_the_child_does_not_share_its_parent_s_connection(committed):
+    number = redis_link.link.ask("CLIENT", "ID")
+
+    (outcome,) = race([[lambda: Answer(200, b"%d" % redis_link.link.ask("CLIENT", "ID"))]])
+
+    assert int(outcome.answers[0].body) != number
+    assert redis_link.link.ask("CLIENT", "ID") == number
 
 
 def test_when_there_is_no_redis_then_every_read_asks_the_database(committed, settings):
