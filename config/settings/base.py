@@ -90,8 +90,12 @@ def database(url: str) -> dict[str, Any]:
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": False,
         "OPTIONS": {
+            # Without a threshold psycopg prepares nothing, not even what asks for it (`transactions.prepared`).
+            "prepare_threshold": 5,
             "options": "-c statement_timeout=30000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=15000"
-            " -c client_connection_check_interval=2000 -c timezone=UTC",
+            " -c client_connection_check_interval=2000 -c timezone=UTC"
+            # What is prepared is planned once: a plan for each set of wallet ids costs half of locking them.
+            " -c plan_cache_mode=force_generic_plan",
         },
         "ATOMIC_REQUESTS": False,
         "DISABLE_SERVER_SIDE_CURSORS": True,
