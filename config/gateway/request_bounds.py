@@ -11,12 +11,24 @@ from config.gateway.errors import PROGRAM_PATHS, problem_answer
 
 MIB = 1024 * 1024
 BODY_LIMIT_BYTES = MIB
+MOST_DRAINED_BYTES = 16 * MIB
 BODY_LIMITS_BYTES = {"/api/v1/wallet/transfer/batch": 8 * MIB}
 
 
 def without_slash(path: str) -> str:
     """Drop the one trailing slash that an API path may have."""
     return path[:-1] if path.endswith("/") and path.startswith(PROGRAM_PATHS) else path
+
+
+def drain(request: HttpRequest) -> None:
+    """Read what is left of a refused body, within reason.
+
+    A server that hangs up on a client that is still sending cuts off the answer, or the client's next call.
+    """
+    left_bytes = MOST_DRAINED_BYTES
+    body = request.META["wsgi.input"]
+    while left_bytes > 0 and (chunk := body.read(min(64 * 1024, left_bytes))):
+        left_bytes -= len(chunk)
 
 
 class RequestBoundsMiddleware:
@@ -57,11 +69,11 @@ class RequestBoundsMiddleware:
                 request, limit_bytes
             )
         if is_too_large:
+            drain(request)
             return problem_answer(
                 request,
                 "payload_too_large",
                 detail=f"The body may have {limit_bytes} bytes.",
-                headers={"Connection": "close"},
             )
         return None
 

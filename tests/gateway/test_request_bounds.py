@@ -4,6 +4,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from config.gateway.request_bounds import MIB, RequestBoundsMiddleware
@@ -36,10 +37,28 @@ def test_when_a_body_is_sent_then_its_path_limits_its_size(
         assert response.json()["code"] == "payload_too_large"
 
 
-def test_when_the_length_alone_is_too_large_then_nothing_is_read(api: Client) -> None:
-    response = api.post("/api/v1/echo", data=b"{}", content_type=JSON, CONTENT_LENGTH=str(2**40))
+def test_when_a_body_is_too_large_then_it_is_read_away_so_that_the_next_call_finds_the_connection_open() -> (
+    None
+):
+    body = BytesIO(body_of(2 * MIB))
+    request = RequestFactory().post("/api/v1/echo", content_type=JSON)
+    request.META.update({"wsgi.input": body, "CONTENT_LENGTH": str(2 * MIB)})
+
+    response = RequestBoundsMiddleware(lambda _request: HttpResponse())(request)
 
     assert response.status_code == 413
+    assert body.tell() == 2 * MIB
+
+
+def test_when_a_body_is_larger_than_within_reason_then_no_more_than_16_mib_are_read() -> None:
+    body = BytesIO(b"x" * (17 * MIB))
+    request = RequestFactory().post("/api/v1/echo", content_type=JSON)
+    request.META.update({"wsgi.input": body, "CONTENT_LENGTH": str(2**40)})
+
+    response = RequestBoundsMiddleware(lambda _request: HttpResponse())(request)
+
+    assert response.status_code == 413
+    assert body.tell() == 16 * MIB
 
 
 class Chunks(BytesIO):
