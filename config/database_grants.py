@@ -47,11 +47,13 @@ PRIVILEGES = {
     "tokens_fingerprintkey": "SELECT, INSERT, UPDATE (sealed)",
     "tokens_paymenttoken": "SELECT, INSERT, UPDATE (status, deleted_at, destroyed_at, provider_ref)",
     "tokens_vaultedcard": "SELECT, INSERT, UPDATE (sealed), DELETE",
+    "transactions_checkpoint": APPEND,
     # Locking the deltas that are about to be consumed takes the right to update a column.
     "transactions_delta": "SELECT, INSERT, UPDATE (id), DELETE",
     "transactions_hold": KEEP,
     "transactions_idempotencykey": KEEP,
     "transactions_ledgeraccount": KEEP,
+    "transactions_seal": APPEND,
     "transactions_transaction": KEEP,
     "transactions_transfer": KEEP,
     "users_loginattempts": ALL,

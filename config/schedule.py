@@ -17,6 +17,8 @@ class Entry(TypedDict):
 BEAT: dict[str, Entry] = {
     "roll up the system accounts": {"task": "transactions.roll_up", "schedule": 2.0},
     "drop the bytes of old answers": {"task": "transactions.drop_old_answers", "schedule": 3600.0},
+    "seal what was completed": {"task": "transactions.seal", "schedule": 60.0},
+    "seal what was overlooked": {"task": "transactions.seal_overlooked", "schedule": 24 * 3600.0},
     "make partitions ahead": {"task": "events.make_partitions", "schedule": 6 * 3600.0},
     "settle or release due payments": {"task": "payments.sweep_due_payments", "schedule": 15.0},
     "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},

@@ -298,3 +298,48 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.principal} {self.key}"
+
+
+class Checkpoint(models.Model):
+    """One link of the chain of seals, signed: it holds the digest of the one before and of all that it seals.
+
+    The audit entries of `audit_after < id <= audit_to` are sealed here, the lines in the checkpoint's seals.
+    `marks` are the first 16 bytes of each entry's digest: they find what was changed, the digests prove it.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    previous = models.BinaryField()
+    contents = models.BinaryField()
+    digest = models.BinaryField()
+    key_id = models.CharField(max_length=32)
+    signature = models.BinaryField()
+    lines = models.IntegerField()
+    scanned_to = models.UUIDField()
+    audit_after = models.UUIDField()
+    audit_to = models.UUIDField()
+    audit_digest = models.BinaryField()
+    audit_marks = models.BinaryField()
+    sealed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.number}"
+
+
+class Seal(models.Model):
+    """An account's lines `from_seq` to `to_seq` as they were sealed, with the first 16 bytes of each one's digest."""
+
+    pk = models.CompositePrimaryKey("account_id", "to_seq")
+    account_id = models.UUIDField()
+    from_seq = models.BigIntegerField()
+    to_seq = models.BigIntegerField()
+    checkpoint = models.ForeignKey(
+        Checkpoint, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="seals"
+    )
+    digest = models.BinaryField()
+    marks = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(name="seal_by_checkpoint", fields=["checkpoint", "account_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.from_seq} to {self.to_seq}"

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from tests.factories.calls import ACTOR, keyed
 from tests.factories.money import funding_entries, locked, new_wallet
 from tests.factories.schema import checks_of, executed, fetched, indexes_of, triggers_of
-from transactions import ledger
+from transactions import ledger, seals
 from transactions.models import (
     Hold,
     IdempotencyKey,
@@ -25,6 +25,7 @@ OTHER = "00000000-0000-7000-8000-000000000001"
 
 LINE, TRANSFER, ACCOUNT = "transactions_transaction", "transactions_transfer", "transactions_ledgeraccount"
 HOLD, KEY = "transactions_hold", "transactions_idempotencykey"
+CHAIN = ("transactions_checkpoint", "transactions_seal")
 BOOK = (LINE, TRANSFER, ACCOUNT, HOLD, KEY)
 
 UPDATES = {
@@ -153,10 +154,29 @@ def test_when_rows_of_the_book_are_removed_then_grants_and_guards_refuse(book, t
     assert fetched(f"SELECT count(*) > 0 FROM {table}") == [(True,)]
 
 
+@pytest.mark.parametrize("table", CHAIN)
+@pytest.mark.parametrize(
+    "attack",
+    ["UPDATE {} SET digest = digest", "DELETE FROM {}", "TRUNCATE {}"],
+    ids=["update", "delete", "truncate"],
+)
+def test_when_the_chain_of_seals_is_changed_then_grants_and_guards_refuse(role, table, attack):
+    new_wallet(1_000)
+    seals.seal_recent()
+    assert fetched(f"SELECT count(*) > 0 FROM {table}") == [(True,)]
+    refusal = r"only ever appended" if role == "owner" else "permission denied"
+
+    with pytest.raises(DatabaseError, match=refusal):
+        executed(attack.format(table))
+
+    assert fetched(f"SELECT count(*) > 0 FROM {table}") == [(True,)]
+
+
 def test_when_the_guards_are_listed_then_each_one_is_attacked_here(db):
     kept = {(table, trigger) for table in BOOK for trigger in ("refuse_delete", "refuse_truncate")}
+    appended = {(table, trigger) for table in CHAIN for trigger in ("refuse_change", "refuse_truncate")}
 
-    assert triggers_of("transactions") == set(UPDATES) | kept
+    assert triggers_of("transactions") == set(UPDATES) | kept | appended
 
 
 def test_when_the_triggers_of_the_book_are_looked_at_then_all_are_switched_on(db):
@@ -303,6 +323,9 @@ def test_when_two_system_accounts_want_one_code_then_the_second_is_refused(role)
 
 def test_when_the_indexes_are_listed_then_there_are_these_and_no_others(db):
     assert indexes_of("transactions") == {
+        "seal_by_checkpoint": "btree (checkpoint_id, account_id)",
+        "transactions_checkpoint_pkey": "btree (number)",
+        "transactions_seal_pkey": "btree (account_id, to_seq)",
         "hold_by_account_created": "btree (account_id, created_at, id)",
         "hold_by_reference": "btree (reference) WHERE (NOT ((reference)::text = ''::text))",
         "hold_open_by_expiry": "btree (expires_at) WHERE ((status)::text = 'open'::text)",
