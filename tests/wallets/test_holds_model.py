@@ -26,9 +26,14 @@ from wallets.freed_holds import expire_due_holds
 from wallets.models import Adjustment
 
 START = datetime(2030, 10, 30, 12, 0, tzinfo=UTC)
-AMOUNTS = st.integers(1, 600)
-WHICH = st.integers(0, 20)
-LIMITS = st.one_of(st.none(), st.none(), st.integers(0, 900))
+# Few values, so that amounts meet their bounds and moments their deadlines.
+AMOUNTS = st.sampled_from([1, 50, 99, 100, 300, 600])
+HOURS = st.sampled_from([1, 2, 5, 12, 30])
+CREDITS = st.sampled_from([None, 0, 100, 600, 1_000])
+WHICH = st.integers(0, 4)
+# Mostly none: a wallet that may do nothing finds nothing out.
+LIMITS = st.sampled_from([None] * 6 + [0, 50, 300, 900, 2_000])
+RARELY = st.sampled_from([False] * 5 + [True])
 
 
 @dataclass
@@ -41,6 +46,9 @@ class ModelHold:
     expires_at: datetime
     captured: int = 0
     end: str = ""
+
+    def is_due(self, at: datetime) -> bool:
+        return not self.end and self.expires_at <= at
 
     @property
     def rest(self) -> int:
@@ -92,7 +100,7 @@ class Model:
 
     def expire(self, at: datetime) -> None:
         for hold in self.holds:
-            if not hold.end and hold.expires_at <= at:
+            if hold.is_due(at):
                 self.end(hold, "expired")
 
 
@@ -106,9 +114,9 @@ class HoldsAndCorrections(RuleBasedStateMachine):
         self._travel = time_machine.travel(START, tick=False)
         self._clock = self._travel.start()
         self.now = START
-        self.wallet_id = new_wallet()
+        self.wallet_id = new_wallet(1_000)
         self.asker, self.decider = staff("finance"), staff("finance")
-        self.model = Model()
+        self.model = Model(balance=1_000)
 
     def teardown(self) -> None:
         try:
@@ -132,23 +140,25 @@ class HoldsAndCorrections(RuleBasedStateMachine):
             assert books() == before
         return result
 
-    def spend(self, amount: int, act: Callable[[], Any]) -> Any:
-        """Spend; an expired hold is freed where its money or room is needed, and the attempt made again."""
-        expected = self.model.refusal_to_spend(amount, self.now)
-        if expected in ("limit_exceeded", "insufficient_funds"):
-            due = [hold for hold in self.model.holds if not hold.end and hold.expires_at <= self.now]
-            if due:
-                # Freed for this attempt even where it doesn't suffice; that part is no effect of the refusal.
+    def after_expiry(self, refusal: Callable[[], str]) -> str:
+        """Tell what is refused: where money or room lacks, that is after the holds whose time is over are freed."""
+        if refusal() in ("limit_exceeded", "insufficient_funds"):
+            self.model.expire(self.now)
+            if refusal():
+                # Freeing them is no effect of what is refused: it stays.
                 expire_due_holds(wallet_id=self.wallet_id)
-                self.model.expire(self.now)
-                expected = self.model.refusal_to_spend(amount, self.now)
+        return refusal()
+
+    def spend(self, amount: int, act: Callable[[], Any]) -> Any:
+        """Spend as far as money, limits and state allow; None where they don't."""
+        expected = self.after_expiry(lambda: self.model.refusal_to_spend(amount, self.now))
         result = self.attempt(expected, act)
         if not expected:
             self.model.outflow.append((self.now, amount))
         return None if expected else result
 
     def nth(self, found: list[Any], which: int) -> Any:
-        return found[which % len(found)] if found else None
+        return found[-1 - which % len(found)] if found else None
 
     @rule(amount=AMOUNTS)
     def money_arrives(self, amount: int) -> None:
@@ -170,7 +180,7 @@ class HoldsAndCorrections(RuleBasedStateMachine):
         if paid:
             self.model.balance -= amount
 
-    @rule(amount=AMOUNTS, hours=st.integers(1, 60))
+    @rule(amount=AMOUNTS, hours=HOURS)
     def hold_is_authorised(self, amount: int, hours: int) -> None:
         hold_id = self.spend(amount, lambda: new_hold(self.wallet_id, amount, expires_in_s=hours * 3_600))
         if hold_id:
@@ -184,7 +194,7 @@ class HoldsAndCorrections(RuleBasedStateMachine):
             return
         taken = hold.rest if amount is None else amount
         expected = "amount_exceeds_remaining" if taken > hold.rest else ""
-        if hold.end or hold.expires_at <= self.now:
+        if hold.end or hold.is_due(self.now):
             expected = "hold_not_open"
         self.attempt(expected, lambda: capture(self.wallet_id, hold.id, amount))
         if not expected:
@@ -198,12 +208,12 @@ class HoldsAndCorrections(RuleBasedStateMachine):
         hold = self.nth(self.model.holds, which)
         if hold is None:
             return
-        expected = "hold_not_open" if hold.end or hold.expires_at <= self.now else ""
+        expected = "hold_not_open" if hold.end or hold.is_due(self.now) else ""
         self.attempt(expected, lambda: void(self.wallet_id, hold.id))
         if not expected:
             self.model.end(hold, "voided")
 
-    @rule(hours=st.integers(1, 40))
+    @rule(hours=HOURS)
     def time_passes(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
         self._clock.move_to(self.now)
@@ -213,12 +223,13 @@ class HoldsAndCorrections(RuleBasedStateMachine):
         expire_due_holds()
         self.model.expire(self.now)
 
-    @rule(amount=st.integers(-600, 600).filter(bool))
-    def correction_is_asked_for(self, amount: int) -> None:
-        if amount < 0 and self.model.lacks(-amount):
-            expire_due_holds(wallet_id=self.wallet_id)
-            self.model.expire(self.now)
-        expected = "insufficient_funds" if amount < 0 and self.model.lacks(-amount) else ""
+    @rule(amount=AMOUNTS, is_debit=st.booleans())
+    def correction_is_asked_for(self, amount: int, is_debit: bool) -> None:
+        def refusal() -> str:
+            return "insufficient_funds" if is_debit and self.model.lacks(amount) else ""
+
+        expected = self.after_expiry(refusal)
+        amount = -amount if is_debit else amount
         asked = self.attempt(expected, lambda: ask(self.wallet_id, amount, by=self.asker))
         if not expected:
             self.model.asked.append((asked, amount))
@@ -237,18 +248,17 @@ class HoldsAndCorrections(RuleBasedStateMachine):
         if is_approved:
             self.model.balance += amount
 
-    @rule(per_transaction=LIMITS, daily=LIMITS, monthly=LIMITS, credit=LIMITS)
-    def limits_are_changed(
-        self, per_transaction: int | None, daily: int | None, monthly: int | None, credit: int | None
-    ) -> None:
-        wanted = {
-            **NO_LIMITS,
-            "per_transaction": per_transaction,
-            "daily_outflow": daily,
-            "monthly_outflow": monthly,
-            "credit": credit,
-        }
-        is_used = self.model.balance - self.model.held < -(credit or 0)
+    @rule(name=st.sampled_from(["per_transaction", "daily_outflow", "monthly_outflow"]), limit=LIMITS)
+    def limit_is_changed(self, name: str, limit: int | None) -> None:
+        self.change_limits({name: limit})
+
+    @rule(credit=CREDITS)
+    def credit_is_changed(self, credit: int | None) -> None:
+        self.change_limits({"credit": credit})
+
+    def change_limits(self, changed: dict[str, int | None]) -> None:
+        wanted = {**self.model.limits, **changed}
+        is_used = self.model.balance - self.model.held < -(wanted["credit"] or 0)
         self.attempt(
             "validation_error" if is_used else "",
             lambda: limits.set_limits(wallet_id=self.wallet_id, actor=ACTOR, call=unkeyed(), **wanted),
@@ -256,8 +266,10 @@ class HoldsAndCorrections(RuleBasedStateMachine):
         if not is_used:
             self.model.limits = wanted
 
-    @rule()
-    def wallet_is_suspended_or_reactivated(self) -> None:
+    @rule(is_meant=RARELY)
+    def wallet_is_suspended_or_reactivated(self, is_meant: bool) -> None:
+        if not (is_meant or self.model.is_suspended):
+            return
         change = lifecycle.reactivate_wallet if self.model.is_suspended else lifecycle.suspend_wallet
         change(wallet_id=self.wallet_id, actor=ACTOR, reason="asked", call=unkeyed())
         self.model.is_suspended = not self.model.is_suspended
@@ -275,7 +287,7 @@ class HoldsAndCorrections(RuleBasedStateMachine):
     def each_hold_says_what_the_model_says(self) -> None:
         for hold in self.model.holds:
             found = hold_now(hold.id)
-            shown = hold.end or ("expired" if hold.expires_at <= self.now else "open")
+            shown = hold.end or ("expired" if hold.is_due(self.now) else "open")
             assert (found.captured, found.unused, found.status) == (hold.captured, hold.rest, shown)
 
 
@@ -284,8 +296,8 @@ def test_when_holds_and_corrections_come_in_any_order_then_the_books_say_what_th
     run_state_machine_as_test(
         HoldsAndCorrections,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=30,
+            max_examples=30,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
