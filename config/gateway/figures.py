@@ -103,6 +103,23 @@ FIGURES = (
         (),
         "SELECT count(*) FROM transactions_ledgeraccount WHERE balance - held < floor",
     ),
+    Figure(
+        GaugeMetricFamily,
+        "open_wallet_partitions_missing",
+        "Monthly partitions that should have been made ahead, and weren't.",
+        (),
+        "SELECT count(*) FROM (VALUES ('events_event'), ('events_auditentry'), ('events_apicall'),"
+        " ('events_webhookdelivery')) AS t (parent), generate_series(0, 3) AS ahead"
+        " WHERE to_regclass(parent || to_char(date_trunc('month', now() AT TIME ZONE 'UTC')"
+        "   + make_interval(months => ahead), '_YYYY_MM')) IS NULL",
+    ),
+    Figure(
+        GaugeMetricFamily,
+        "open_wallet_newest_checkpoint_age_seconds",
+        "Time since lines were sealed last, while there are lines to be sealed.",
+        (),
+        "SELECT coalesce(extract(epoch FROM now() - max(c.sealed_at)), 0) FROM transactions_checkpoint AS c",
+    ),
 )
 
 

@@ -13,6 +13,7 @@ from django_redis import get_redis_connection
 
 from config.celery import app as celery_app
 from config.gateway.errors import problem_answer
+from events.partitions import missing_ahead
 
 log = structlog.get_logger("health")
 
@@ -45,6 +46,10 @@ def _migrations() -> str:
     return "pending" if missing else OK
 
 
+def _partitions() -> str:
+    return "missing" if missing_ahead(months=0) else OK
+
+
 def _cache() -> str:
     if not settings.REDIS_URL:
         return NOT_USED
@@ -63,13 +68,14 @@ def _broker() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "database": _database,
     "migrations": _migrations,
+    "partitions": _partitions,
     "cache": _cache,
     "broker": _broker,
 }
 
 
 def state_of(part: str) -> str:
-    """Tell `ok`, `not_used`, `pending` or `failed` of one part."""
+    """Tell `ok`, `not_used`, `pending`, `missing` or `failed` of one part."""
     try:
         return PARTS[part]()
     except Exception as failure:  # noqa: BLE001 (whatever a driver raises, the part has failed)

@@ -20,12 +20,11 @@ def without_slash(path: str) -> str:
     return path[:-1] if path.endswith("/") and path.startswith(PROGRAM_PATHS) else path
 
 
-def drain(request: HttpRequest) -> None:
-    """Read what is left of a refused body, within reason.
+def drain(request: HttpRequest, left_bytes: int) -> None:
+    """Read away what is left of a refused body.
 
     A server that hangs up on a client that is still sending cuts off the answer, or the client's next call.
     """
-    left_bytes = MOST_DRAINED_BYTES
     body = request.META["wsgi.input"]
     while left_bytes > 0 and (chunk := body.read(min(64 * 1024, left_bytes))):
         left_bytes -= len(chunk)
@@ -63,13 +62,15 @@ class RequestBoundsMiddleware:
             )
         limit_bytes = BODY_LIMITS_BYTES.get(without_slash(request.path_info), BODY_LIMIT_BYTES)
         if meta.get("CONTENT_LENGTH"):
-            is_too_large = int(meta["CONTENT_LENGTH"]) > limit_bytes
+            left_bytes = int(meta["CONTENT_LENGTH"])
+            is_too_large = left_bytes > limit_bytes
         else:
+            left_bytes = MOST_DRAINED_BYTES
             is_too_large = meta.get("HTTP_TRANSFER_ENCODING") is not None and self.read_chunks(
                 request, limit_bytes
             )
         if is_too_large:
-            drain(request)
+            drain(request, min(left_bytes, MOST_DRAINED_BYTES))
             return problem_answer(
                 request,
                 "payload_too_large",

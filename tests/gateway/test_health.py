@@ -39,7 +39,7 @@ def test_when_every_part_works_then_it_is_ready(api: Client, db: None) -> None:
     assert response.status_code == 200
     assert response.json() == {
         "status": "ok",
-        "parts": {"database": "ok", "migrations": "ok", "cache": "ok", "broker": "ok"},
+        "parts": {"database": "ok", "migrations": "ok", "partitions": "ok", "cache": "ok", "broker": "ok"},
     }
 
 
@@ -52,12 +52,13 @@ def test_when_there_is_no_redis_then_it_is_ready_without(api: Client, db: None, 
     assert response.json()["parts"] == {
         "database": "ok",
         "migrations": "ok",
+        "partitions": "ok",
         "cache": "not_used",
         "broker": "not_used",
     }
 
 
-@pytest.mark.parametrize("part", ["database", "migrations", "cache", "broker"])
+@pytest.mark.parametrize("part", ["database", "migrations", "partitions", "cache", "broker"])
 def test_when_a_part_fails_then_503_names_it_and_tells_nothing_else(
     api: Client, db: None, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
@@ -100,3 +101,14 @@ def test_when_redis_is_away_then_the_part_has_failed(
         monkeypatch.setattr(health, "celery_app", Celery(broker="redis://127.0.0.1:1/0"))
 
     assert health.state_of(part) == state
+
+
+def test_when_this_month_has_no_partition_then_it_is_not_ready(
+    api: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "missing_ahead", lambda *, months: ["events_event_2031_01"])
+
+    response = api.get("/health/ready")
+
+    assert (response.status_code, response.json()["failing"]) == (503, ["partitions"])
+    assert response.json()["parts"]["partitions"] == "missing"
