@@ -141,6 +141,8 @@ class StrictQuery(StrictBody):
     @classmethod
     def read(cls, request: Request) -> dict[str, Any]:
         """Read the query parameters. Refuses with InvalidRequest."""
+        if not request.META.get("QUERY_STRING"):
+            return _of_no_query(cls).copy()
         given = request.GET
         repeated = [name for name, values in given.lists() if len(values) > 1]
         if repeated:
@@ -151,6 +153,11 @@ class StrictQuery(StrictBody):
                 ]
             )
         return cls.check(given.dict())
+
+
+@cache
+def _of_no_query(query: type[StrictQuery]) -> dict[str, Any]:
+    return query.check({})
 
 
 def refuse_unstorable_text(data: Any, path: tuple[str, ...] = ()) -> None:
