@@ -275,6 +275,23 @@ class Environment:
         "A folder that the web workers share their metrics in; emptied at each start.", text, ""
     )
     web_threads: int = variable("Threads of each web worker.", whole, 8)
+    archive_directory: str = variable(
+        "Where old months of events, audit, API log and deliveries are archived to; without it they stay.",
+        text,
+        "",
+    )
+    retention_months_events: int = variable(
+        "Whole months of published events that stay in the database; 0 keeps all.", whole, 24
+    )
+    retention_months_audit: int = variable(
+        "Whole months of the audit trail that stay in the database; 0 keeps all.", whole, 0
+    )
+    retention_months_api_log: int = variable(
+        "Whole months of the log of API calls that stay in the database; 0 keeps all.", whole, 13
+    )
+    retention_months_deliveries: int = variable(
+        "Whole months of webhook deliveries that stay in the database; 0 keeps all.", whole, 6
+    )
 
     @property
     def sandbox(self) -> bool:

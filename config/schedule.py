@@ -20,6 +20,7 @@ BEAT: dict[str, Entry] = {
     "seal what was completed": {"task": "transactions.seal", "schedule": 60.0},
     "seal what was overlooked": {"task": "transactions.seal_overlooked", "schedule": 24 * 3600.0},
     "make partitions ahead": {"task": "events.make_partitions", "schedule": 6 * 3600.0},
+    "archive old partitions": {"task": "events.archive_partitions", "schedule": 24 * 3600.0},
     "settle or release due payments": {"task": "payments.sweep_due_payments", "schedule": 15.0},
     "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},
     "purge expired counters of calls": {"task": "config.purge_expired_counters", "schedule": 900.0},

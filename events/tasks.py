@@ -1,11 +1,23 @@
 """Upkeep of the event tables."""
 
-from celery import shared_task
+from pathlib import Path
 
-from events import partitions
+from celery import shared_task
+from django.conf import settings
+
+from events import archives, partitions
 
 
 @shared_task(name="events.make_partitions")  # type: ignore[untyped-decorator]
 def make_partitions() -> None:
     """Make the partitions of the coming months."""
     partitions.make_ahead()
+
+
+@shared_task(name="events.archive_partitions", time_limit=6 * 3600, soft_time_limit=6 * 3600)  # type: ignore[untyped-decorator]
+def archive_partitions() -> None:
+    """Archive the months that are kept no longer, where the settings name a directory for them."""
+    if settings.ARCHIVE_DIRECTORY:
+        directory = Path(settings.ARCHIVE_DIRECTORY)
+        for _archived in archives.archive_old(directory=directory, months_kept=settings.RETENTION_MONTHS):
+            pass

@@ -116,7 +116,7 @@ FIGURES = (
     Figure(
         GaugeMetricFamily,
         "open_wallet_newest_checkpoint_age_seconds",
-        "Time since lines were sealed last, while there are lines to be sealed.",
+        "Time since a checkpoint sealed anything; it grows as well while nothing happens.",
         (),
         "SELECT coalesce(extract(epoch FROM now() - max(c.sealed_at)), 0) FROM transactions_checkpoint AS c",
     ),

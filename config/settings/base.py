@@ -246,6 +246,13 @@ DEFAULT_WALLET_LIMITS = {
 TOKEN_VAULT = environment.token_vault
 PAYMENT_PROCESSOR = environment.payment_processor
 DEMO_PASSWORD = environment.demo_password
+ARCHIVE_DIRECTORY = environment.archive_directory
+RETENTION_MONTHS = {
+    "events_event": environment.retention_months_events,
+    "events_auditentry": environment.retention_months_audit,
+    "events_apicall": environment.retention_months_api_log,
+    "events_webhookdelivery": environment.retention_months_deliveries,
+}
 
 CORS_ALLOWED_ORIGINS = list(environment.cors_origins)
 CORS_URLS_REGEX = r"^/(api/v1|sandbox|\.well-known)/"
