@@ -73,8 +73,9 @@ class ContractSchema(AutoSchema):
         return first.partition(". ")[0].removesuffix(".") or None
 
     def scope(self) -> str:
-        """Tell what the view declares for this operation."""
-        return str(getattr(self.view, "scopes", {}).get(getattr(self.view, "action", ""), PUBLIC))
+        """Tell what the view declares for this operation; where any of several permissions will do, all of them."""
+        declared = getattr(self.view, "scopes", {}).get(getattr(self.view, "action", ""), PUBLIC)
+        return declared if isinstance(declared, str) else "` or `".join(declared)
 
     def key_use(self) -> str:
         """Tell whether the operation needs an Idempotency-Key: `required`, `accepted` or nothing."""
