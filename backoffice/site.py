@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
+from backoffice.explanations import explained_balance
 from users.staff_screens import StaffScreen, screen_url
 
 SEARCH_HITS_SHOWN = 5
@@ -57,9 +58,14 @@ class BackofficeSite(admin.AdminSite):
     )
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Add the search to Django's routes."""
+        """Add the search and the explained balances to Django's routes."""
+        explain = "wallets/wallet/<uuid:wallet_id>/explain/"
         served = [url for url in super().get_urls() if getattr(url, "name", None) not in NOT_SERVED]
-        return [path("search/", self.admin_view(self.search), name="search"), *served]
+        return [
+            path("search/", self.admin_view(self.search), name="search"),
+            path(explain, self.admin_view(explained_balance), name="wallet_explained"),
+            *served,
+        ]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Group the screens by what they are about rather than by the app that owns them."""

@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -130,13 +130,20 @@ class WalletScreen(StaffScreen):
     def most_a_month(self, wallet: Wallet) -> SafeString:
         return self._limit(wallet, wallet.monthly_outflow)
 
+    def _explained_balance(self, wallet: Wallet) -> SafeString:
+        return format_html(
+            '{} <a class="explain" href="{}">Explain this balance</a>',
+            amount_cell(wallet.account.balance, wallet.currency),
+            reverse("admin:wallet_explained", args=[wallet.pk]),
+        )
+
     def heading(self, obj: Wallet) -> str:
         return f"{obj.currency} wallet of {obj.user.email}"
 
     def figures(self, obj: Wallet) -> Sequence[Figure]:
         account = obj.account
         return (
-            Figure("Balance", amount_cell(account.balance, obj.currency)),
+            Figure("Balance", self._explained_balance(obj)),
             Figure("Held", amount_cell(account.held, obj.currency)),
             Figure("Available", amount_cell(account.balance - account.held, obj.currency)),
             Figure("Status", state(status_now(obj))),
