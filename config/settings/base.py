@@ -82,11 +82,11 @@ TEMPLATES = [
 ]
 
 
-def database(url: str) -> dict[str, Any]:
+def database(url: str, *, engine: str = "django.db.backends.postgresql") -> dict[str, Any]:
     """Read one database URL into Django's settings, with connections that stay open."""
     return {
         **environ.Env.db_url_config(url),
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": engine,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": False,
         "OPTIONS": {
@@ -103,7 +103,7 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {
-    "default": database(environment.database_url),
+    "default": database(environment.database_url, engine="config.postgresql"),
     "owner": database(environment.database_owner_url or environment.database_url),
 }
 if environment.replica_database_url:

@@ -1,5 +1,7 @@
 """How often a movement of money goes to the database and back: counted on the wire."""
 
+from functools import partial
+
 import pytest
 
 from tests.factories.calls import ACTOR, ApiClient, keyed
@@ -7,6 +9,7 @@ from tests.factories.money import balance_of, new_wallet
 from tests.factories.people import CustomerFactory
 from tests.races.wire import wire_to_database
 from transactions.money import Money
+from transactions.refusals import InsufficientFunds
 from wallets.transfers import pay, transfer
 
 
@@ -31,7 +34,8 @@ def move(request, wallets):
 def test_when_money_moves_then_it_takes_at_most_4_round_trips_and_a_replay_5(wallets, move):
     key = str(wallets[0])
     with wire_to_database() as wire:
-        move(f"warm-{key}")
+        for _ in ("first", "replay"):
+            move(f"warm-{key}")
         wire.reset()
 
         first = move(f"first-{key}")
@@ -43,6 +47,26 @@ def test_when_money_moves_then_it_takes_at_most_4_round_trips_and_a_replay_5(wal
     assert (for_first, first.replayed) == (4, False)
     assert (for_replay, again.replayed) == (5, True)
     assert balance_of(wallets[0]) == 9_800
+
+
+def test_when_a_call_is_refused_then_the_next_one_finds_its_statements_prepared(wallets, move):
+    key = str(wallets[0])
+    with wire_to_database() as wire:
+        for _ in ("first", "replay"):
+            move(f"warm-{key}")
+        spend_too_much = partial(
+            pay, wallet_id=wallets[0], amount=Money(10**9, "USD"), owner_id=None, actor=ACTOR, call=keyed("")
+        )
+        with pytest.raises(InsufficientFunds):
+            spend_too_much()
+        wire.reset()
+
+        move(f"after-{key}")
+        statements, round_trips = wire.statements, wire.round_trips
+
+    # What is prepared is sent by its name.
+    assert statements == ["BEGIN", "COMMIT"]
+    assert round_trips == 4
 
 
 def test_when_money_moves_then_it_locks_in_id_order_then_writes_all_in_one_statement_then_commits(

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, with a rollback that keeps what is prepared."""
