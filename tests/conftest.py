@@ -17,7 +17,11 @@ _REAL_CONNECT = socket.socket.connect
 
 
 def _connect_to_this_machine_only(self: socket.socket, address: Any) -> None:
-    if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+    if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in (
+        "127.0.0.1",
+        "::1",
+        "localhost",
+    ):
         raise AssertionError(f"a test tried to reach {address[0]}")
     _REAL_CONNECT(self, address)
 
@@ -94,6 +98,8 @@ def as_owner(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 def database_environment(django_db_setup: None) -> dict[str, str]:
     """The environment for a child process that works in the test's own database."""
     environment = dict(os.environ)
+    # REDIS_URL names this worker's own database by now; a child that knew of the worker would count on from there.
+    environment.pop("PYTEST_XDIST_WORKER", None)
     for variable, alias in (("DATABASE_URL", "default"), ("DATABASE_OWNER_URL", "owner")):
         parts = settings.DATABASES[alias]
         environment[variable] = (

@@ -16,10 +16,9 @@ from wallets.locks import lock_wallets
 from wallets.models import WalletStatus
 from wallets.refusals import WalletClosed
 
-REVERSIBLE = frozenset(
-    {TransferKind.PAYMENT, TransferKind.TRANSFER, TransferKind.FEE, TransferKind.ADJUSTMENT}
-)
-"""What can be taken back here. Money that came from a card goes back by a refund, through its processor."""
+REVERSIBLE = frozenset({TransferKind.PAYMENT, TransferKind.TRANSFER, TransferKind.FEE})
+"""What can be taken back here. Money that came from a card goes back by a refund, through its processor; what two
+people have decided, an adjustment, is taken back by another one."""
 
 
 def reverse_transaction(*, line_id: UUID, reason: str, actor: str, call: KeyedCall) -> Answer:

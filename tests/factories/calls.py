@@ -50,7 +50,13 @@ class ApiClient:
         sent = {**self._headers, **headers}
         if method != "GET" and key is not None:
             sent["idempotency-key"] = key or str(uuid7())
-        data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body, default=str).encode()
+        data = (
+            b""
+            if body is None
+            else body
+            if isinstance(body, bytes)
+            else json.dumps(body, default=str).encode()
+        )
         return self._client.generic(
             method, f"/api/v1{path}", data, content_type="application/json", headers=sent
         )
