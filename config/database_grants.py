@@ -45,7 +45,9 @@ PRIVILEGES = {
     "payments_sandboxrefund": "SELECT, INSERT, UPDATE (status, failure_code)",
     "rate_limit_counter": ALL,
     "tokens_fingerprintkey": "SELECT, INSERT, UPDATE (sealed)",
-    "tokens_paymenttoken": "SELECT, INSERT, UPDATE (status, deleted_at, destroyed_at, provider_ref)",
+    "tokens_paymenttoken": (
+        "SELECT, INSERT, UPDATE (status, deleted_at, destroyed_at, provider_ref, consent_text, consent_at)"
+    ),
     "tokens_vaultedcard": "SELECT, INSERT, UPDATE (sealed), DELETE",
     "transactions_checkpoint": APPEND,
     # Locking the deltas that are about to be consumed takes the right to update a column.

@@ -5,14 +5,21 @@ from uuid import UUID
 
 from events import audit
 from tokens.cards import Card
+from tokens.models import PaymentToken
 from tokens.queries import token_within
 from tokens.tokenization import reference_of
+from tokens.vaults.contract import DeviceCard
 from tokens.vaults.registry import vault_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CardForCharge:
-    """A card with its number, for the length of one call to a processor. Its repr hides all but the last four."""
+    """A card with its number, for the length of one call to a processor. Its repr hides all but the last four.
+
+    `scheme` is `apple_pay` or `google_pay` for the card of a phone, and empty for one that was typed in.
+    `cryptogram` (base64) and `eci` prove one payment: they are there only while the phone's own payment token is
+    being charged, and empty in every later charge.
+    """
 
     token_id: UUID
     brand: str
@@ -20,6 +27,9 @@ class CardForCharge:
     exp_month: int
     exp_year: int
     holder: str
+    scheme: str = ""
+    cryptogram: str = ""
+    eci: str = ""
 
     def __repr__(self) -> str:
         return f"CardForCharge({self.brand} ending in {self.number[-4:]})"
@@ -53,6 +63,28 @@ def card_for_charge(*, token_id: UUID, actor: str, reason: str) -> CardForCharge
         exp_month=card.exp_month,
         exp_year=card.exp_year,
         holder=card.holder,
+        scheme=_scheme(token),
+    )
+
+
+def device_card_for_charge(
+    *, token: PaymentToken, card: DeviceCard, actor: str, reason: str
+) -> CardForCharge:
+    """Hand on what a phone's payment token held, for the one charge that it proves; the audit trail says so first.
+
+    `token` is the one that stands for the card.
+    """
+    audit.record(actor=actor, action="token.revealed", object_type="token", object_id=token.id, reason=reason)
+    return CardForCharge(
+        token_id=token.id,
+        brand=token.brand,
+        number=card.number,
+        exp_month=card.exp_month,
+        exp_year=card.exp_year,
+        holder="",
+        scheme=_scheme(token),
+        cryptogram=card.cryptogram,
+        eci=card.eci,
     )
 
 
@@ -66,3 +98,7 @@ def reference_for_charge(*, token_id: UUID, actor: str, reason: str) -> Referenc
         actor=actor, action="token.referenced", object_type="token", object_id=token_id, reason=reason
     )
     return ReferenceForCharge(token_id=token_id, provider=token.provider, ref=reference_of(token))
+
+
+def _scheme(token: PaymentToken) -> str:
+    return "" if token.type == PaymentToken.Type.CARD else token.type

@@ -1,5 +1,6 @@
 """Use cases of saved cards: save, look whether one is still good, delete. Idempotent by the caller's key."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -8,12 +9,12 @@ from uuid_utils.compat import uuid7
 from events import audit, outbox
 from events.clock import now
 from tokens.cards import checked_card
-from tokens.fingerprints import card_fingerprint, reference_digest
+from tokens.fingerprints import card_fingerprint, reference_digest, vault_fingerprint
 from tokens.models import DELETED, EXPIRED, PaymentToken
 from tokens.queries import shown, token_within
 from tokens.refusals import VaultFailed
 from tokens.sealing import open_sealed, seal
-from tokens.vaults.contract import VaultedInstrument
+from tokens.vaults.contract import MobilePayload, VaultedInstrument
 from tokens.vaults.registry import vault_in_use, vault_of
 from transactions.idempotency import Answer, KeyedCall, once, replay, store
 from transactions.refusals import NotFound
@@ -46,28 +47,73 @@ def tokenize_card(
     if first is not None:
         return first
     card = checked_card(number=number, exp_month=exp_month, exp_year=exp_year, cvc=cvc, holder=holder, now=at)
-    if not User.objects.filter(id=owner_id, role=Role.USER).exists():
-        raise NotFound("There is no such customer.", field="user_id")
+    _require_customer(owner_id)
     vault = vault_in_use()
     token_id = uuid7()
     item = vault.store_card(token_id=token_id, card=card, now=at)
     token = _described(token_id, owner_id, PaymentToken.Type.CARD, vault.name, item)
     token.fingerprint = card_fingerprint(number=card.number)
     token.created_at = at
+    return _written_once(token, actor=actor, call=call)
 
-    def write() -> Answer:
-        token.save(force_insert=True)
-        _record("token.created", token, actor=actor, from_state="", to_state=token.status)
-        return store(call, token)
 
-    written = False
+def tokenize_mobile(
+    *,
+    owner_id: UUID,
+    payload: MobilePayload,
+    actor: str,
+    call: KeyedCall,
+    claim: Callable[[], None] | None = None,
+) -> Answer:
+    """Save the card of a customer's phone in the vault in use; `call.render` is given the PaymentToken.
+
+    `payload` has been verified. `claim` runs first in the transaction that writes the token: what it refuses (a
+    payload that was used before) leaves no token and no item. Refuses as `keep_mobile`, `claim` and keys do.
+    """
+    first = replay(call)
+    if first is not None:
+        return first
+    token = keep_mobile(owner_id=owner_id, payload=payload)
+    return _written_once(token, actor=actor, call=call, claim=claim)
+
+
+def keep_mobile(*, owner_id: UUID, payload: MobilePayload) -> PaymentToken:
+    """Put the card of a customer's phone into the vault in use, and make its token, which isn't written yet.
+
+    Called outside of any database transaction. The caller gives the token to `write_kept` in its own transaction,
+    and to `discard_kept` after a transaction that failed. Refuses with InvalidInput (field `payment_data`),
+    NotFound (no such customer) and VaultFailed.
+    """
+    _require_customer(owner_id)
+    at = now()
+    vault = vault_in_use()
+    token_id = uuid7()
+    item = vault.store_mobile(token_id=token_id, payload=payload, now=at)
+    token = _described(token_id, owner_id, PaymentToken.Type(payload.scheme), vault.name, item)
+    if payload.device_card is not None:
+        token.fingerprint = card_fingerprint(number=payload.device_card.number)
+    else:
+        # A vault that recognises nothing gives a fingerprint that no other card has.
+        token.fingerprint = vault_fingerprint(provider=vault.name, fingerprint=item.fingerprint or item.ref)
+    token.created_at = at
+    return token
+
+
+def write_kept(token: PaymentToken, *, actor: str) -> None:
+    """Write a token that `keep_mobile` made, its event and its audit entry, in the transaction under way."""
+    token.save(force_insert=True)
+    _record("token.created", token, actor=actor, from_state="", to_state=token.status)
+
+
+def discard_kept(token: PaymentToken) -> None:
+    """Destroy the item of a token that was not written, unless an older token has the same reference."""
+    saved = PaymentToken.objects.filter(provider=token.provider, provider_ref_hmac=token.provider_ref_hmac)
+    if saved.exclude(status=DELETED).exists():
+        return
     try:
-        answer = once(call, write)
-        written = not answer.replayed
-    finally:
-        if not written:
-            _destroy_unused(vault_name=vault.name, ref=item.ref, token_id=token_id)
-    return answer
+        vault_of(token.provider).destroy(ref=reference_of(token))
+    except VaultFailed as failure:
+        logger.warning("vault_item_abandoned", token_id=str(token.id), reason=failure.code)
 
 
 def validate_token(*, token_id: UUID, owner_id: UUID | None, actor: str, call: KeyedCall) -> Answer:
@@ -141,6 +187,32 @@ def reference_of(token: PaymentToken) -> str:
     return open_sealed(token.provider_ref, table=table, column="provider_ref", row_id=token.id).decode()
 
 
+def _require_customer(owner_id: UUID) -> None:
+    if not User.objects.filter(id=owner_id, role=Role.USER).exists():
+        raise NotFound("There is no such customer.", field="user_id")
+
+
+def _written_once(
+    token: PaymentToken, *, actor: str, call: KeyedCall, claim: Callable[[], None] | None = None
+) -> Answer:
+    """Write a token under the call's key; its item is destroyed again when it wasn't this call that wrote one."""
+
+    def write() -> Answer:
+        if claim is not None:
+            claim()
+        write_kept(token, actor=actor)
+        return store(call, token)
+
+    written = False
+    try:
+        answer = once(call, write)
+        written = not answer.replayed
+    finally:
+        if not written:
+            discard_kept(token)
+    return answer
+
+
 def _described(
     token_id: UUID, owner_id: UUID, kind: PaymentToken.Type, provider: str, item: VaultedInstrument
 ) -> PaymentToken:
@@ -174,18 +246,3 @@ def _record(kind: str, token: PaymentToken, *, actor: str, from_state: str, to_s
         facts = shown(token, at=now())
         created_at = token.created_at.isoformat().replace("+00:00", "Z")
         outbox.record(kind, {**facts, "created_at": created_at, "user_id": token.user_id})
-
-
-def _destroy_unused(*, vault_name: str, ref: str, token_id: UUID) -> None:
-    """Destroy an item whose token was not written, unless an older token has the same reference."""
-    digest = reference_digest(provider=vault_name, ref=ref)
-    if (
-        PaymentToken.objects.filter(provider=vault_name, provider_ref_hmac=digest)
-        .exclude(status=DELETED)
-        .exists()
-    ):
-        return
-    try:
-        vault_of(vault_name).destroy(ref=ref)
-    except VaultFailed as failure:
-        logger.warning("vault_item_abandoned", token_id=str(token_id), reason=failure.code)

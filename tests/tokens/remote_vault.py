@@ -8,13 +8,14 @@ from django.db import connection
 
 from tokens.cards import Card
 from tokens.refusals import VaultUnavailable
-from tokens.vaults.contract import CardStaysInVault, Vault, VaultedInstrument
+from tokens.vaults.contract import CardStaysInVault, MobilePayload, Vault, VaultedInstrument
 
 
 class RemoteVault(Vault):
     """One reference for each card number, shared by all tokens of that card."""
 
     name = "tests.tokens.remote_vault.RemoteVault"
+    needs_decrypted = False
     items: ClassVar[set[str]] = set()
     is_down: ClassVar[bool] = False
 
@@ -24,6 +25,14 @@ class RemoteVault(Vault):
         self.items.add(ref)
         return VaultedInstrument(
             ref=ref, brand=card.brand, last4=card.last4, exp_month=card.exp_month, exp_year=card.exp_year
+        )
+
+    def store_mobile(self, *, token_id: UUID, payload: MobilePayload, now: datetime) -> VaultedInstrument:
+        self._called()
+        ref = f"{payload.scheme}_{token_id}"
+        self.items.add(ref)
+        return VaultedInstrument(
+            ref=ref, brand="visa", last4="4242", exp_month=12, exp_year=2030, fingerprint="seen by the vault"
         )
 
     def reveal_card(self, *, ref: str) -> Card:

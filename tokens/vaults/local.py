@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from tokens.cards import Card
 from tokens.models import PaymentToken, VaultedCard
 from tokens.sealing import open_sealed, seal
-from tokens.vaults.contract import Vault, VaultedInstrument
+from tokens.vaults.contract import MobilePayload, Vault, VaultedInstrument
 
 _TABLE = VaultedCard._meta.db_table
 
@@ -18,6 +18,7 @@ class LocalVault(Vault):
     """Seals number, expiry and holder. Keeps no security code; a reference is the row's id."""
 
     name = "local"
+    needs_decrypted = True
 
     def store_card(self, *, token_id: UUID, card: Card, now: datetime) -> VaultedInstrument:
         """Seal the card into a row whose id is the token's."""
@@ -37,6 +38,19 @@ class LocalVault(Vault):
             exp_month=card.exp_month,
             exp_year=card.exp_year,
         )
+
+    def store_mobile(self, *, token_id: UUID, payload: MobilePayload, now: datetime) -> VaultedInstrument:
+        """Seal the phone's number for its card as any other; the proof of the one payment is not kept."""
+        device_card = payload.device_card
+        if device_card is None:
+            raise ValueError("The local vault keeps what was decrypted, and nothing was.")
+        card = Card(
+            number=device_card.number,
+            exp_month=device_card.exp_month,
+            exp_year=device_card.exp_year,
+            holder="",
+        )
+        return self.store_card(token_id=token_id, card=card, now=now)
 
     def reveal_card(self, *, ref: str) -> Card:
         """Open the row. Raises LookupError when it is gone."""
