@@ -43,6 +43,7 @@ PRIVILEGES = {
     ),
     "payments_sandboxcharge": "SELECT, INSERT, UPDATE (status)",
     "payments_sandboxrefund": "SELECT, INSERT, UPDATE (status, failure_code)",
+    "payments_usedpaymenttoken": APPEND,
     "rate_limit_counter": ALL,
     "tokens_fingerprintkey": "SELECT, INSERT, UPDATE (sealed)",
     "tokens_paymenttoken": (

@@ -3,7 +3,7 @@
 The three failures of a processor are raised only where nothing can have been charged.
 """
 
-from transactions.refusals import Refusal
+from transactions.refusals import Refusal, Unavailable
 
 
 class ProcessorFailed(Refusal):
@@ -25,3 +25,58 @@ class ProcessorTimeout(ProcessorFailed):
 
     code = "provider_timeout"
     default_detail = "The payment provider did not answer in time. Nothing was charged."
+
+
+class PaymentTokenInvalid(Refusal):
+    """The payment token is malformed, or wasn't signed by the scheme for us. Never tells which check it failed."""
+
+    code = "payment_token_invalid"
+    default_detail = "The payment token is not genuine. Nothing was charged."
+
+
+class PaymentTokenExpired(PaymentTokenInvalid):
+    """The token is genuine, but too old, or from a time to come."""
+
+    code = "payment_token_expired"
+    default_detail = "The payment token is not of this moment. Nothing was charged."
+
+
+class PaymentTokenMismatch(PaymentTokenInvalid):
+    """The token is genuine, but was made for another session, amount or currency."""
+
+    code = "payment_token_mismatch"
+    default_detail = "The payment token was made for another payment. Nothing was charged."
+
+
+class PaymentTokenKeyUnknown(PaymentTokenInvalid):
+    """The token is genuine, but encrypted to a key that isn't here: a retired one, or another merchant's."""
+
+    code = "payment_token_key_unknown"
+    default_detail = "The payment token was encrypted for a key that is not in use here. Nothing was charged."
+
+
+class PaymentTokenSimulated(PaymentTokenInvalid):
+    """The token comes from a phone's simulator, which makes empty ones."""
+
+    code = "payment_token_simulated"
+    default_detail = "A simulator makes empty payment tokens. Nothing was charged."
+
+
+class PaymentTokenUsed(Refusal):
+    """The token has been used before."""
+
+    code = "payment_token_used"
+    default_detail = "This payment token has been used. Nothing was charged."
+
+
+class SchemeUnavailable(Refusal):
+    """This installation isn't set up for the mobile wallet."""
+
+    code = "scheme_unavailable"
+    default_detail = "This mobile wallet is not set up here."
+
+
+class SchemeKeysUnavailable(Unavailable):
+    """The scheme's public keys can't be had at the moment, so that no token can be verified."""
+
+    default_detail = "The mobile wallet's keys can not be reached. Nothing was charged."

@@ -77,6 +77,33 @@ _TABLE: Final = (
         "Compare the request with the API reference.",
     ),
     Problem(
+        "payment_token_invalid", 400, "The payment token is not genuine", DO_NOT_RETRY,
+        "The mobile wallet's payment token is malformed, or its signature doesn't lead to the scheme's own root. Which "
+        "check it failed is not told.",
+        "Send what the phone gave, unchanged, and as the type that the API reference names. Ask the phone for a new one.",
+    ),
+    Problem(
+        "payment_token_expired", 400, "The payment token has expired", DO_NOT_RETRY,
+        "Payment tokens are good for a few minutes from when the phone signed them.",
+        "Let the customer confirm the payment again, and send the new token at once.",
+    ),
+    Problem(
+        "payment_token_mismatch", 400, "The payment token is for another payment", DO_NOT_RETRY,
+        "The phone signed this token for another session, amount or currency.",
+        "Hand the session's payment request to the phone unchanged, applicationData included, and send the token to "
+        "that session.",
+    ),
+    Problem(
+        "payment_token_key_unknown", 400, "The payment token is for another key", DO_NOT_RETRY,
+        "The token was encrypted to a key that isn't in use here: one that was rotated out, or another merchant's.",
+        "Compare the client's merchant id with that of the server; the operator checks the keys that are configured.",
+    ),
+    Problem(
+        "payment_token_simulated", 400, "The payment token comes from a simulator", FIX_REQUEST,
+        "Apple's simulator has no secure element and gives an empty token.",
+        "Use a real phone with a sandbox card, or the sandbox's own phone at POST /sandbox/devices/apple-pay.",
+    ),
+    Problem(
         "not_authenticated", 401, "Authentication is needed", FIX_REQUEST,
         "The call needs an access token, or the credentials that were given don't belong together.",
         "Get a token from POST /api/v1/auth/token and send it as Authorization: Bearer followed by the token.",
@@ -151,6 +178,11 @@ _TABLE: Final = (
         "session_consumed", 409, "The payment session has been used", DO_NOT_RETRY,
         "A payment session pays once.",
         "Start a new session for a new payment.",
+    ),
+    Problem(
+        "payment_token_used", 409, "The payment token has been used", DO_NOT_RETRY,
+        "A mobile wallet's payment token pays once.",
+        "Let the customer confirm a new payment.",
     ),
     Problem(
         "hold_not_open", 409, "The hold is not open", DO_NOT_RETRY,
@@ -248,6 +280,11 @@ _TABLE: Final = (
         "self_approval", 422, "Nobody approves their own request", DO_NOT_RETRY,
         "Whoever asks for a refund or an adjustment can't approve it.",
         "Ask a colleague who may decide.",
+    ),
+    Problem(
+        "scheme_unavailable", 422, "The mobile wallet is not set up here", DO_NOT_RETRY,
+        "This installation has no merchant identity or keys for this mobile wallet.",
+        "Offer another way to pay; the operator finds what is missing in the configuration reference.",
     ),
     Problem(
         "idempotency_key_reused", 422, "The key was used for another request", FIX_REQUEST,

@@ -1,0 +1,29 @@
+"""Money that comes from or goes outside: charges, sessions, refunds, top-up rules, and what providers tell us.
+
+The rows are the queue: whatever is under way has a `due_at`, and the sweep looks at it then.
+"""
+
+from payments.models.charges import UNDER_WAY, Payment, PaymentKind, PaymentMethod, PaymentStatus
+from payments.models.provider_events import ProviderEvent
+from payments.models.refunds import Refund, RefundReason, RefundStatus
+from payments.models.sandbox_books import SandboxCharge, SandboxRefund
+from payments.models.sessions import PaymentSession, SessionStatus, UsedPaymentToken
+from payments.models.top_up_rules import AutoTopUp
+
+__all__ = [
+    "UNDER_WAY",
+    "AutoTopUp",
+    "Payment",
+    "PaymentKind",
+    "PaymentMethod",
+    "PaymentSession",
+    "PaymentStatus",
+    "ProviderEvent",
+    "Refund",
+    "RefundReason",
+    "RefundStatus",
+    "SandboxCharge",
+    "SandboxRefund",
+    "SessionStatus",
+    "UsedPaymentToken",
+]
