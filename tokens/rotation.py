@@ -10,7 +10,7 @@ from uuid import UUID
 from django.apps import apps
 from django.db import models, transaction
 
-from tokens.sealing import SealBroken, current_prefix, open_sealed, seal
+from events.sealing import SealBroken, current_prefix, open_sealed, seal
 
 PASSES = 20
 PAUSE_S = 0.25

@@ -8,12 +8,12 @@ from uuid_utils.compat import uuid7
 
 from events import audit, outbox
 from events.clock import now
+from events.sealing import open_sealed, seal
 from tokens.cards import checked_card
 from tokens.fingerprints import card_fingerprint, reference_digest, vault_fingerprint
 from tokens.models import DELETED, EXPIRED, PaymentToken
 from tokens.queries import shown, token_within
 from tokens.refusals import VaultFailed
-from tokens.sealing import open_sealed, seal
 from tokens.vaults.contract import MobilePayload, VaultedInstrument
 from tokens.vaults.registry import vault_in_use, vault_of
 from transactions.idempotency import Answer, KeyedCall, once, replay, store

@@ -10,13 +10,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from events.sealing import SealBroken, seal
 from tests.tokens.conftest import NOW
 from tokens.cards import Card
 from tokens.fingerprints import ROW_ID, card_fingerprint, reference_digest
 from tokens.models import FingerprintKey, PaymentToken, VaultedCard
 from tokens.outbound import card_for_charge
 from tokens.rotation import rotate_column, sealed_columns
-from tokens.sealing import SealBroken, seal
 from tokens.tokenization import tokenize_card
 from tokens.vaults.registry import vault_of
 from transactions.idempotency import Answer, KeyedCall

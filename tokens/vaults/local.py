@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
+from events.sealing import open_sealed, seal
 from tokens.cards import Card
 from tokens.models import PaymentToken, VaultedCard
-from tokens.sealing import open_sealed, seal
 from tokens.vaults.contract import MobilePayload, Vault, VaultedInstrument
 
 _TABLE = VaultedCard._meta.db_table
