@@ -133,12 +133,15 @@ def open_payment(
 ) -> Payment:
     """Write the payment and its pending movement, in the transaction under way that holds the wallet's lock.
 
-    Refuses with CurrencyMismatch, and with LimitExceeded when all charges under way would overfill the wallet.
+    Refuses with InvalidInput what the processor can't represent, with CurrencyMismatch, and with LimitExceeded
+    when all charges under way would overfill the wallet.
     """
+    processor = processor_in_use()
+    processor.require_amount(amount)
     if wallet.currency != amount.currency:
         raise CurrencyMismatch
     require_room(wallet, amount.amount + amount_under_way(wallet_id=wallet.id))
-    payment_id, processor = uuid7(), processor_in_use()
+    payment_id = uuid7()
     movement = ledger.reserve(
         Movement(kind=TransferKind(kind.value), actor=actor, description=description, payment_id=payment_id),
         _entries(wallet, amount, kind, processor.name),
@@ -184,6 +187,7 @@ def charge(payment: Payment, *, source: Source | None = None) -> ChargeOutcome:
             amount=Money(payment.amount, payment.currency),
             source=source,
             is_off_session=payment.kind == PaymentKind.TOP_UP,
+            method=payment.method,
             metadata={"payment_id": str(payment.id), "wallet_id": str(payment.wallet_id)},
         )
         return calls.charge(processor, request)
@@ -311,13 +315,13 @@ def _entries(wallet: Account, amount: Money, kind: PaymentKind, processor: str) 
 
 
 def _revealed(payment: Payment, processor: Processor) -> Source:
-    if payment.token_id is None:
+    if payment.token is None:
         raise LookupError(f"payment {payment.id} has no saved card")
     reason = f"payment {payment.id}"
-    if processor.charge_by is ChargeBy.REFERENCE:
-        return reference_for_charge(token_id=payment.token_id, actor=payment.actor, reason=reason)
+    if processor.charge_by(vault=payment.token.provider) is ChargeBy.REFERENCE:
+        return reference_for_charge(token_id=payment.token.id, actor=payment.actor, reason=reason)
     try:
-        return card_for_charge(token_id=payment.token_id, actor=payment.actor, reason=reason)
+        return card_for_charge(token_id=payment.token.id, actor=payment.actor, reason=reason)
     except CardStaysInVault as kept:
         raise ProcessorFailed("The vault gives no card numbers to this processor.") from kept
 

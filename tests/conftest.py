@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections, transaction
 
+from payments.processors import circuit_breaker
 from transactions.integrity import check_books
 
 _REAL_CONNECT = socket.socket.connect
@@ -113,3 +114,9 @@ def database_environment(django_db_setup: None) -> dict[str, str]:
 def empty_caches() -> None:
     """Start with empty caches and counters."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def closed_circuits() -> None:
+    """Let no provider suffer from what an earlier test made it do."""
+    circuit_breaker.forget_all()

@@ -7,16 +7,18 @@ from typing import TypeVar
 import structlog
 from django.db import connection
 
+from payments.processors.circuit_breaker import breaker_of
 from payments.processors.contract import (
     ChargeOutcome,
     ChargeRequest,
+    DisputeFacts,
     NotFound,
     Processor,
     RefundOutcome,
     RefundRequest,
     Unknown,
 )
-from payments.refusals import ProcessorFailed
+from payments.refusals import ProcessorFailed, ProcessorTimeout, ProcessorUnavailable
 
 logger = structlog.get_logger()
 
@@ -32,9 +34,16 @@ def charge(processor: Processor, request: ChargeRequest) -> ChargeOutcome:
     return _called(processor, "charge", request.key, lambda: processor.charge(request))
 
 
-def find_charge(processor: Processor, *, key: str) -> ChargeOutcome | NotFound:
+def find_charge(processor: Processor, *, key: str, reference: str = "") -> ChargeOutcome | NotFound:
     """Ask what became of a charge; a processor that can't be asked leaves it Unknown."""
-    return _asked(processor, "find_charge", key, lambda: processor.find_charge(key=key))
+    return _asked(processor, "find_charge", key, lambda: processor.find_charge(key=key, reference=reference))
+
+
+def cancel_charge(processor: Processor, *, key: str, reference: str) -> ChargeOutcome | NotFound:
+    """Give up a charge that waits for the customer; a processor that can't be asked leaves it Unknown."""
+    return _asked(
+        processor, "cancel_charge", key, lambda: processor.cancel_charge(key=key, reference=reference)
+    )
 
 
 def refund(processor: Processor, request: RefundRequest) -> RefundOutcome:
@@ -42,9 +51,14 @@ def refund(processor: Processor, request: RefundRequest) -> RefundOutcome:
     return _called(processor, "refund", request.key, lambda: processor.refund(request))
 
 
-def find_refund(processor: Processor, *, key: str) -> RefundOutcome | NotFound:
+def find_refund(processor: Processor, *, key: str, reference: str = "") -> RefundOutcome | NotFound:
     """Ask what became of a refund; a processor that can't be asked leaves it Unknown."""
-    return _asked(processor, "find_refund", key, lambda: processor.find_refund(key=key))
+    return _asked(processor, "find_refund", key, lambda: processor.find_refund(key=key, reference=reference))
+
+
+def find_dispute(processor: Processor, *, reference: str) -> DisputeFacts | NotFound | Unknown:
+    """Ask how a dispute stands; a processor that can't be asked leaves it Unknown."""
+    return _asked(processor, "find_dispute", reference, lambda: processor.find_dispute(reference=reference))
 
 
 def _asked(processor: Processor, name: str, key: str, call: Callable[[], Outcome]) -> Outcome | Unknown:
@@ -57,16 +71,20 @@ def _asked(processor: Processor, name: str, key: str, call: Callable[[], Outcome
 def _called(processor: Processor, name: str, key: str, call: Callable[[], Outcome]) -> Outcome | Unknown:
     if connection.in_atomic_block:
         raise CalledInsideTransaction(f"{processor.name}.{name}")
+    breaker = breaker_of(processor.name)
+    breaker.require_closed()
     began = time.monotonic()
     outcome: Outcome | Unknown
     try:
         outcome = call()
     except ProcessorFailed as failure:
         logger.warning("processor_failed", processor=processor.name, call=name, key=key, code=failure.code)
+        breaker.count(failed=isinstance(failure, ProcessorUnavailable | ProcessorTimeout))
         raise
     except Exception as failure:
         logger.exception("processor_call_broke", processor=processor.name, call=name, key=key)
         outcome = Unknown(reason=type(failure).__name__)
+    breaker.count(failed=isinstance(outcome, Unknown) and not outcome.is_answered)
     logger.info(
         "processor_called",
         processor=processor.name,

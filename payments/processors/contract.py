@@ -21,7 +21,7 @@ class RetryClass(StrEnum):
 
 
 class ChargeBy(StrEnum):
-    """What a processor needs of a saved card: its number, or the vault's reference of it."""
+    """What a processor needs of a card that a vault keeps: its number, or the vault's reference of it."""
 
     CARD = "card"
     REFERENCE = "reference"
@@ -34,14 +34,16 @@ Source = CardForCharge | ReferenceForCharge
 class ChargeRequest:
     """One charge. `key` is ours, unique for ever; the same key never charges twice.
 
-    `is_off_session` says that no customer is there to confirm it. `metadata` is kept by the processor beside the
-    charge, and holds ids alone.
+    `is_off_session` says that no customer is there to confirm it. `method` is the payment's: a card, or the mobile
+    wallet that a device's number comes from. `metadata` is kept by the processor beside the charge, and holds ids
+    alone.
     """
 
     key: str
     amount: Money
     source: Source
     is_off_session: bool = False
+    method: str = "card"
     metadata: dict[str, str] = field(default_factory=dict)
 
 
@@ -83,14 +85,43 @@ class RequiresAction:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may or may not have happened; `reason` is for the logs."""
+    """It may or may not have happened; `reason` is for the logs.
+
+    `is_answered` says that the provider is well and hasn't decided yet, which is no failure of its own.
+    """
 
     reason: str
+    is_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
     """The processor knows of nothing under this key, now."""
+
+
+class DisputeStage(StrEnum):
+    """Where a dispute stands at the processor; an inquiry moves no money."""
+
+    INQUIRY = "inquiry"
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeFacts:
+    """A charge that the cardholder's bank disputes, as the processor tells it now.
+
+    `charge_reference` is the reference of the charge's own outcome. `withdrawn` is what the processor keeps back
+    for it at the moment: nothing before the funds are withdrawn, nothing again once they are reinstated.
+    """
+
+    reference: str
+    charge_reference: str
+    amount: Money
+    withdrawn: Money
+    stage: DisputeStage
+    reason: str
 
 
 ChargeOutcome = Succeeded | Declined | RequiresAction | Unknown
@@ -108,23 +139,40 @@ class Processor(Protocol):
     name: ClassVar[str]
     """What payments and the chart of accounts remember; stable for ever."""
 
-    charge_by: ClassVar[ChargeBy]
-
     late_for_s: ClassVar[int]
     """How long after the last byte was sent a charge that wasn't found may still appear, in seconds."""
+
+    def charge_by(self, *, vault: str) -> ChargeBy:
+        """Tell what is needed to charge a card that this vault keeps. Refuses with ProcessorFailed one it can't use."""
+        ...
+
+    def require_amount(self, amount: Money) -> None:
+        """Refuse with InvalidInput, naming the field `amount`, what the processor can't represent exactly."""
+        ...
 
     def charge(self, request: ChargeRequest) -> ChargeOutcome:
         """Charge once for the key; a repeated key answers as the first did, and charges nothing."""
         ...
 
-    def find_charge(self, *, key: str) -> ChargeOutcome | NotFound:
-        """Tell what became of the charge with this key. Refuses with ProcessorFailed when it can't be asked."""
+    def find_charge(self, *, key: str, reference: str = "") -> ChargeOutcome | NotFound:
+        """Tell what became of the charge with this key; `reference` is the processor's id where it is known.
+
+        Refuses with ProcessorFailed when it can't be asked.
+        """
+        ...
+
+    def cancel_charge(self, *, key: str, reference: str) -> ChargeOutcome | NotFound:
+        """Give up a charge that waits for the customer, and tell what has become of it by then."""
         ...
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
         """Give money back once for the key. Unknown stands for a refund that the bank hasn't decided, too."""
         ...
 
-    def find_refund(self, *, key: str) -> RefundOutcome | NotFound:
+    def find_refund(self, *, key: str, reference: str = "") -> RefundOutcome | NotFound:
         """Tell what became of the refund with this key; one that had succeeded may be Declined by now."""
+        ...
+
+    def find_dispute(self, *, reference: str) -> DisputeFacts | NotFound:
+        """Tell how a dispute stands. Refuses with ProcessorFailed when it can't be asked."""
         ...

@@ -15,6 +15,7 @@ from payments.processors.contract import (
     ChargeBy,
     ChargeOutcome,
     ChargeRequest,
+    DisputeFacts,
     NotFound,
     RefundOutcome,
     RefundRequest,
@@ -48,8 +49,14 @@ class SandboxProcessor:
     """Charges nobody. Any card that isn't magic succeeds; one that has expired is declined."""
 
     name: ClassVar[str] = "sandbox"
-    charge_by: ClassVar[ChargeBy] = ChargeBy.CARD
     late_for_s: ClassVar[int] = 0
+
+    def charge_by(self, *, vault: str) -> ChargeBy:
+        """Ask for the number, whichever vault has it."""
+        return ChargeBy.CARD
+
+    def require_amount(self, amount: Money) -> None:
+        """Take every amount: the sandbox's books are in the same minor units."""
 
     def charge(self, request: ChargeRequest) -> ChargeOutcome:
         """Charge as the card's number says, once for the key."""
@@ -77,13 +84,17 @@ class SandboxProcessor:
                 raise ProcessorFailed("This key has charged another amount. Nothing was charged.") from None
             return _outcome(kept)
         if made.behaviour == TIMES_OUT:
-            return Unknown(reason="timeout")
+            return Unknown(reason="timeout", is_answered=True)
         return _outcome(made)
 
-    def find_charge(self, *, key: str) -> ChargeOutcome | NotFound:
+    def find_charge(self, *, key: str, reference: str = "") -> ChargeOutcome | NotFound:
         """Look the charge up."""
         kept = SandboxCharge.objects.filter(key=key).first()
         return NotFound() if kept is None else _outcome(kept)
+
+    def cancel_charge(self, *, key: str, reference: str) -> ChargeOutcome | NotFound:
+        """Look the charge up: none of the sandbox's cards waits for its customer."""
+        return self.find_charge(key=key, reference=reference)
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
         """Refund at once, never more than was charged; one card's refunds are found failed afterwards."""
@@ -114,7 +125,7 @@ class SandboxProcessor:
             )
         return _refund_outcome(made, request.amount.currency)
 
-    def find_refund(self, *, key: str) -> RefundOutcome | NotFound:
+    def find_refund(self, *, key: str, reference: str = "") -> RefundOutcome | NotFound:
         """Look the refund up; that of the card whose refunds fail later has failed by now."""
         kept = SandboxRefund.objects.select_related("charge").filter(key=key).first()
         if kept is None:
@@ -123,6 +134,10 @@ class SandboxProcessor:
             kept.status, kept.failure_code = "failed", "expired_or_canceled_card"
             kept.save(update_fields=["status", "failure_code"])
         return _refund_outcome(kept, kept.charge.currency)
+
+    def find_dispute(self, *, reference: str) -> DisputeFacts | NotFound:
+        """Look the dispute up: there are none yet."""
+        return NotFound()
 
 
 def _decline_code(card: CardForCharge) -> str:

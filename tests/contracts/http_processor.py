@@ -8,6 +8,7 @@ from payments.processors.contract import (
     ChargeBy,
     ChargeOutcome,
     ChargeRequest,
+    DisputeFacts,
     NotFound,
     RefundOutcome,
     RefundRequest,
@@ -26,9 +27,14 @@ class HttpProcessor:
     """Speaks JSON over HTTP; after the request is under way, whatever goes wrong is Unknown."""
 
     name: ClassVar[str] = "http_fake"
-    charge_by: ClassVar[ChargeBy] = ChargeBy.CARD
     late_for_s: ClassVar[int] = 0
     url: ClassVar[str] = ""
+
+    def charge_by(self, *, vault: str) -> ChargeBy:
+        return ChargeBy.CARD
+
+    def require_amount(self, amount: Money) -> None:
+        """Takes every amount."""
 
     def charge(self, request: ChargeRequest) -> ChargeOutcome:
         card = request.source
@@ -44,8 +50,14 @@ class HttpProcessor:
             },
         )
 
-    def find_charge(self, *, key: str) -> ChargeOutcome | NotFound:
+    def find_charge(self, *, key: str, reference: str = "") -> ChargeOutcome | NotFound:
         return self._found("/charges", key)
+
+    def cancel_charge(self, *, key: str, reference: str) -> ChargeOutcome | NotFound:
+        return self.find_charge(key=key, reference=reference)
+
+    def find_dispute(self, *, reference: str) -> DisputeFacts | NotFound:
+        return NotFound()
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
         body = {
@@ -55,7 +67,7 @@ class HttpProcessor:
         }
         return self._sent("/refunds", body)
 
-    def find_refund(self, *, key: str) -> RefundOutcome | NotFound:
+    def find_refund(self, *, key: str, reference: str = "") -> RefundOutcome | NotFound:
         return self._found("/refunds", key)
 
     def _sent(self, path: str, body: dict[str, Any]) -> Any:

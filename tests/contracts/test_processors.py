@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from payments.models import SandboxCharge, SandboxRefund
 from payments.processors import calls
+from payments.processors.circuit_breaker import FAILURES_TO_OPEN
 from payments.processors.contract import (
     ChargeRequest,
     Declined,
@@ -359,3 +360,23 @@ def test_when_the_setting_names_no_processor_then_the_boot_stops_and_names_it(se
 
     with pytest.raises(ImproperlyConfigured, match="PAYMENT_PROCESSOR"):
         processor_in_use()
+
+
+def test_when_a_provider_fails_most_calls_then_the_next_is_not_sent_and_nothing_is_charged(http_world):
+    for _ in range(FAILURES_TO_OPEN):
+        http_world.provider.books.next_failure = "error_before"
+        calls.charge(http_world.processor, asked())
+    request = asked()
+
+    with pytest.raises(ProcessorUnavailable):
+        calls.charge(http_world.processor, request)
+
+    assert request.key not in http_world.provider.books.charges
+    assert isinstance(calls.find_charge(http_world.processor, key=request.key), Unknown)
+
+
+def test_when_the_provider_declines_most_cards_then_it_is_well_and_goes_on(http_world):
+    for _ in range(FAILURES_TO_OPEN):
+        calls.charge(http_world.processor, asked("4000000000000002"))
+
+    assert isinstance(calls.charge(http_world.processor, asked()), Succeeded)

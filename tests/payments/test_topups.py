@@ -392,7 +392,7 @@ def test_when_outcomes_come_after_the_end_then_they_change_nothing(customer):
 def test_when_a_charge_is_not_found_while_it_may_still_appear_then_the_payment_waits(customer, monkeypatch):
     customer.top_up(customer.card(TIMES_OUT).id, 2500, key="fund-1")
     monkeypatch.setattr(
-        "payments.processors.sandbox.SandboxProcessor.find_charge", lambda _self, key: NotFound()
+        "payments.processors.sandbox.SandboxProcessor.find_charge", lambda _self, key, reference: NotFound()
     )
 
     sweep_later(6)
