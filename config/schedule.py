@@ -2,9 +2,11 @@
 
 Each entry is a sweep over due rows: it finds what a lost task would have done, so that the loss of a queue, a
 worker or a beat delays work and never drops it. `manage.py work` runs the same table without Celery.
+
+And which queue each task waits in: what moves money never waits behind a report.
 """
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class Entry(TypedDict):
@@ -28,3 +30,26 @@ BEAT: dict[str, Entry] = {
     "free holds that have expired": {"task": "wallets.expire_due_holds", "schedule": 5.0},
     "end suspensions that ran out": {"task": "wallets.end_due_suspensions", "schedule": 60.0},
 }
+
+MONEY, WEBHOOKS, REPORTS = "money", "webhooks", "reports"
+QUEUES = (MONEY, WEBHOOKS, REPORTS)
+
+ROUTES = {
+    "config.*": {"queue": REPORTS},
+    "events.*": {"queue": WEBHOOKS},
+    "events.archive_partitions": {"queue": REPORTS},
+    "events.make_partitions": {"queue": REPORTS},
+    "payments.*": {"queue": MONEY},
+    "tokens.*": {"queue": REPORTS},
+    "transactions.*": {"queue": MONEY},
+    "transactions.drop_old_answers": {"queue": REPORTS},
+    "transactions.seal": {"queue": REPORTS},
+    "transactions.seal_overlooked": {"queue": REPORTS},
+    "users.*": {"queue": REPORTS},
+    "wallets.*": {"queue": MONEY},
+}
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Give the table as Celery's beat takes it: a sweep that nobody took by its next turn is worth nothing then."""
+    return {name: {**entry, "options": {"expires": entry["schedule"]}} for name, entry in BEAT.items()}

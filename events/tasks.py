@@ -14,7 +14,10 @@ def make_partitions() -> None:
     partitions.make_ahead()
 
 
-@shared_task(name="events.archive_partitions", time_limit=6 * 3600, soft_time_limit=6 * 3600)  # type: ignore[untyped-decorator]
+# Acknowledged at once: it runs for longer than the broker waits before it hands a task out again.
+@shared_task(  # type: ignore[untyped-decorator]
+    name="events.archive_partitions", acks_late=False, time_limit=6 * 3600, soft_time_limit=6 * 3600 - 60
+)
 def archive_partitions() -> None:
     """Archive the months that are kept no longer, where the settings name a directory for them."""
     if settings.ARCHIVE_DIRECTORY:

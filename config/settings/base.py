@@ -7,7 +7,7 @@ import django_stubs_ext
 import environ
 
 from config.environment import environment
-from config.schedule import BEAT
+from config.schedule import QUEUES, REPORTS, ROUTES, beat_schedule
 
 # Lets classes such as ModelAdmin[Wallet] be written with their types at run time too.
 django_stubs_ext.monkeypatch()
@@ -217,12 +217,24 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SOFT_TIME_LIMIT = 100
+CELERY_TASK_ROUTES = ROUTES
+CELERY_TASK_DEFAULT_QUEUE = REPORTS
+CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in QUEUES}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "socket_connect_timeout": 1}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Redis hands a task out again after this long: a task that waited behind another one and then took all of its
+    # own time limit must have ended by then.
+    "visibility_timeout": 300,
+    # A bell is rung in the customer's request: a broker that is away costs it milliseconds, one that hangs seconds.
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "max_retries": 0,
+    "interval_start": 0,
+}
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = BEAT
+CELERY_BEAT_SCHEDULE = beat_schedule()
 
 JWT_SIGNING_KEYS = environment.jwt_signing_keys
 ENCRYPTION_KEYS = environment.encryption_keys

@@ -13,6 +13,7 @@ from deploy.local.programs import Console, Program
 
 READY_PATH = "/health/ready"
 WORKER_PROCESSES = "2"
+WORKER_QUEUES = "money,webhooks,reports"
 DEMO_LOGINS = (
     ("alice@example.com", "customer"),
     ("bob@example.com", "customer"),
@@ -66,6 +67,7 @@ def background(*, python: Path, environment: Mapping[str, str], data: DataDirect
     # Celery's prefork pool needs shared memory, which some containers don't give.
     pool = "prefork" if os.access("/dev/shm", os.W_OK) or not Path("/proc").exists() else "threads"  # noqa: S108
     worker = [*celery, "worker", *level, "--pool", pool, "--concurrency", WORKER_PROCESSES]
+    worker += ["--queues", WORKER_QUEUES]
     beat = [*celery, "beat", *level, "--schedule", str(data.beat_schedule)]
     return [
         _python_program(
