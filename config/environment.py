@@ -4,136 +4,32 @@
 missing in production, stops the boot with the variable's name and what was expected.
 """
 
-import base64
-import binascii
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.value_forms import (
+    Rate,
+    amounts_by_currency,
+    flag,
+    key_ring,
+    names,
+    one_of,
+    origins,
+    port,
+    provider_base,
+    rate,
+    text,
+    url,
+    whole,
+    without_blanks,
+)
+
 SANDBOX = "sandbox"
 PRODUCTION = "production"
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A quota: `limit` calls in each window of `window_s` seconds, written `100/15m`."""
-
-    limit: int
-    window_s: int
-
-    def __str__(self) -> str:
-        return f"{self.limit}/{self.window_s}s"
-
-
-def text(value: str) -> str:
-    """Take the value as it stands."""
-    return value
-
-
-def flag(value: str) -> bool:
-    """Read `true` or `false`."""
-    if value.lower() in ("true", "1", "yes", "on"):
-        return True
-    if value.lower() in ("false", "0", "no", "off"):
-        return False
-    raise ValueError("true or false")
-
-
-def whole(value: str) -> int:
-    """Read a whole number that isn't negative."""
-    if not re.fullmatch(r"[0-9]{1,15}", value):
-        raise ValueError("a whole number")
-    return int(value)
-
-
-def port(value: str) -> int:
-    """Read a TCP port."""
-    if not re.fullmatch(r"[0-9]{1,5}", value) or not 0 < int(value) < 65536:
-        raise ValueError("a port between 1 and 65535")
-    return int(value)
-
-
-def one_of(*choices: str) -> Callable[[str], str]:
-    """Read one of the listed words."""
-
-    def parse(value: str) -> str:
-        if value not in choices:
-            raise ValueError("one of " + ", ".join(choices))
-        return value
-
-    return parse
-
-
-def names(value: str) -> tuple[str, ...]:
-    """Read a list separated by commas."""
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def url(*schemes: str) -> Callable[[str], str]:
-    """Read a URL with one of the schemes."""
-
-    def parse(value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in schemes or not (parts.netloc or parts.path):
-            raise ValueError("a URL that starts with " + " or ".join(f"{scheme}:" for scheme in schemes))
-        return value
-
-    return parse
-
-
-def origins(value: str) -> tuple[str, ...]:
-    """Read web origins (`https://app.example.com`) separated by commas."""
-    found = names(value)
-    for origin in found:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
-            raise ValueError("origins such as https://app.example.com, separated by commas")
-    return found
-
-
-def key_ring(value: str) -> tuple[tuple[str, bytes], ...]:
-    """Read `id:base64,id:base64`: keys of 32 bytes, the first one in use, the others still accepted."""
-    expected = "id:base64,id:base64 with 32 bytes in each base64 and each id of 1 to 32 letters and digits"
-    ring = []
-    for part in names(value):
-        name, _, encoded = part.partition(":")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError(expected) from None
-        if len(key) != 32 or not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
-            raise ValueError(expected)
-        ring.append((name, key))
-    if not ring or len({name for name, _ in ring}) != len(ring):
-        raise ValueError(expected)
-    return tuple(ring)
-
-
-def rate(value: str) -> Rate | None:
-    """Read a quota such as `100/15m` (s, m, h or d), or `off`."""
-    if value == "off":
-        return None
-    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{0,5})([smhd])", value)
-    if match is None or match[1] == "0" or match[2] == "0":
-        raise ValueError("a quota such as 100/15m, or off")
-    unit_s = {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[3]]
-    return Rate(limit=int(match[1]), window_s=int(match[2] or "1") * unit_s)
-
-
-def amounts_by_currency(value: str) -> dict[str, int]:
-    """Read `USD:100000,EUR:90000`: an amount in minor units for each currency, `*` for all others."""
-    amounts = {}
-    for part in names(value):
-        match = re.fullmatch(r"([A-Z]{3}|\*):([0-9]{1,15})", part)
-        if match is None:
-            raise ValueError("amounts in minor units such as USD:100000,EUR:90000,*:50000")
-        amounts[match[1]] = int(match[2])
-    return amounts
 
 
 def variable(
@@ -143,14 +39,19 @@ def variable(
     *,
     secret: bool = False,
     required_in_production: bool = False,
+    sandbox_only: str = "",
 ) -> Any:
-    """Declare one variable; without a default it must be set in every mode."""
+    """Declare one variable; without a default it must be set in every mode.
+
+    A value that starts with `sandbox_only`, where that is given, is refused in production.
+    """
     metadata = {
         "doc": doc,
         "parse": parse,
         "secret": secret,
         "required": default is MISSING,
         "required_in_production": required_in_production,
+        "sandbox_only": sandbox_only,
     }
     if default is MISSING:
         return field(metadata=metadata)
@@ -249,6 +150,27 @@ class Environment:
     payment_processor: str = variable(
         "Who charges cards: `sandbox`, `stripe`, `basis_theory_proxy` or a dotted path.", text, "sandbox"
     )
+    basis_theory_api_key: str = variable(
+        "The private application key of Basis Theory; needed by its vault and its proxy.",
+        without_blanks(),
+        "",
+        secret=True,
+    )
+    basis_theory_api_base: str = variable(
+        "Where the API of Basis Theory is.",
+        provider_base,
+        "https://api.basistheory.com",
+        sandbox_only="http:",
+    )
+    stripe_api_key: str = variable(
+        "The secret or restricted key of Stripe; needed by its vault and its processor.",
+        without_blanks("sk_", "rk_"),
+        "",
+        secret=True,
+    )
+    stripe_api_base: str = variable(
+        "Where the API of Stripe is.", provider_base, "https://api.stripe.com", sandbox_only="http:"
+    )
     limit_maximum_balance: dict[str, int] = variable(
         "The most that a wallet may hold, in minor units by currency.", amounts_by_currency, {}
     )
@@ -314,6 +236,11 @@ def read_environment(values: Mapping[str, str]) -> Environment:
                 found[declared.name] = declared.metadata["parse"](value)
             except ValueError as expected:
                 raise ImproperlyConfigured(f"{name} can't be used: expected {expected}.") from None
+            sandbox_only = declared.metadata["sandbox_only"]
+            if mode == PRODUCTION and sandbox_only and value.startswith(sandbox_only):
+                raise ImproperlyConfigured(
+                    f"{name} can't be used: expected one that doesn't start with {sandbox_only} in production."
+                )
         elif declared.metadata["required"] or (
             mode == PRODUCTION and declared.metadata["required_in_production"]
         ):

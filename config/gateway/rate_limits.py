@@ -14,9 +14,9 @@ from django_ratelimit.core import _get_window, _make_cache_key
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from config.environment import Rate
 from config.gateway.client_addresses import counted_address
 from config.gateway.rate_counters import count
+from config.value_forms import Rate
 from events.context import current
 from users.principals import Principal
 from users.roles import SERVICE

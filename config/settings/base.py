@@ -257,6 +257,10 @@ DEFAULT_WALLET_LIMITS = {
 }
 TOKEN_VAULT = environment.token_vault
 PAYMENT_PROCESSOR = environment.payment_processor
+BASIS_THEORY_API_KEY = environment.basis_theory_api_key
+BASIS_THEORY_API_BASE = environment.basis_theory_api_base
+STRIPE_API_KEY = environment.stripe_api_key
+STRIPE_API_BASE = environment.stripe_api_base
 DEMO_PASSWORD = environment.demo_password
 ARCHIVE_DIRECTORY = environment.archive_directory
 RETENTION_MONTHS = {

@@ -11,9 +11,9 @@ from django.test import Client
 from pytest_django import Settings
 from redis.exceptions import RedisError
 
-from config.environment import Rate
 from config.gateway import rate_counters
 from config.gateway.rate_limits import is_payment_call
+from config.value_forms import Rate
 from events import redis_link
 
 WINDOW_S = 900

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import Rate, read_environment
+from config.environment import read_environment
 from config.management.commands.configuration_reference import reference
+from config.value_forms import Rate
 
 KEY = base64.b64encode(b"k" * 32).decode()
 REQUIRED = {
@@ -73,6 +74,23 @@ def test_given_production_then_what_only_a_sandbox_can_guess_must_be_set(name: s
         ("LIMIT_DAILY_OUTFLOW", "USD=5", "amounts in minor units such as USD:100000"),
         ("REGISTRATION_OPEN", "maybe", "true or false"),
         ("TRUSTED_PROXIES", "-1", "a whole number"),
+        (
+            "STRIPE_API_KEY",
+            "pk_test_1",
+            "a key of printable characters without blanks that starts with sk_ or rk_",
+        ),
+        ("BASIS_THEORY_API_KEY", "key_us\nHost: x", "a key of printable characters without blanks"),
+        (
+            "STRIPE_API_BASE",
+            "http://api.stripe.example",
+            "a base such as https://api.example.com without a path",
+        ),
+        ("STRIPE_API_BASE", "http://10.0.0.1:8000", "a base such as https://api.example.com without a path"),
+        ("STRIPE_API_BASE", "http://127.0.0.1.example:8000", "a base such as https://api.example.com"),
+        ("STRIPE_API_BASE", "https://key@api.example.com", "a base such as https://api.example.com"),
+        ("BASIS_THEORY_API_BASE", "https://api.example.com/v1", "a base such as https://api.example.com"),
+        ("BASIS_THEORY_API_BASE", "https://api.example.com:port", "a base such as https://api.example.com"),
+        ("BASIS_THEORY_API_BASE", "ftp://127.0.0.1", "a base such as https://api.example.com"),
     ],
 )
 def test_given_a_value_that_cant_be_used_then_its_name_and_the_expected_form_are_told_but_not_the_value(
@@ -93,3 +111,26 @@ def test_given_limits_by_currency_then_they_are_minor_units() -> None:
     environment = read_environment({**REQUIRED, "LIMIT_DAILY_OUTFLOW": "USD:100000,*:5"})
 
     assert environment.limit_daily_outflow == {"USD": 100000, "*": 5}
+
+
+@pytest.mark.parametrize(
+    "base",
+    ["https://api.example.com", "https://api.example.com:8443", "http://127.0.0.1:8000", "http://[::1]:1"],
+)
+def test_given_a_sandbox_then_a_provider_may_be_anywhere_safe_or_on_this_machine(base: str) -> None:
+    assert read_environment({**REQUIRED, "STRIPE_API_BASE": base}).stripe_api_base == base
+
+
+def test_given_production_then_no_provider_is_spoken_to_without_tls() -> None:
+    given = {
+        **REQUIRED,
+        "OPEN_WALLET_MODE": "production",
+        "ALLOWED_HOSTS": "wallet.example.com",
+        "PUBLIC_URL": "https://wallet.example.com",
+        "STRIPE_API_BASE": "http://localhost:8000",
+    }
+
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^STRIPE_API_BASE can't be used: expected one that doesn't"
+    ):
+        read_environment(given)

@@ -8,7 +8,7 @@ from django.contrib.auth import authenticate
 from django.test import Client
 from uuid_utils.compat import uuid7
 
-from config.environment import Rate
+from config.value_forms import Rate
 from tests.users.conftest import PASSWORD, hash_of
 from users.models import User
 from users.principals import Principal

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from uuid_utils.compat import uuid7
 
-from config.environment import key_ring as read_key_ring
+from config.value_forms import key_ring as read_key_ring
 from users.credentials import principal_of, refresh_claims, sign_access, sign_refresh
 from users.roles import ROLES
 

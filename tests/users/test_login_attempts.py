@@ -11,7 +11,7 @@ from django.conf import LazySettings
 from django.db import connection
 from django.utils import timezone
 
-from config.environment import Rate
+from config.value_forms import Rate
 from tests.users.conftest import PASSWORD
 from users.login_attempts import address_subject, admit, forget_old_attempts
 from users.models import LoginAttempts

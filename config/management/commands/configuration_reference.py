@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.environment import Environment, Rate
+from config.environment import Environment
+from config.value_forms import Rate
 
 HEAD = """# Configuration reference
 

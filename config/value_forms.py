@@ -1,0 +1,166 @@
+"""The forms that values of environment variables take: each reads one text, or tells what was expected.
+
+A function raises ValueError with the expected form alone; a refused value may be a secret.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A quota: `limit` calls in each window of `window_s` seconds, written `100/15m`."""
+
+    limit: int
+    window_s: int
+
+    def __str__(self) -> str:
+        return f"{self.limit}/{self.window_s}s"
+
+
+def text(value: str) -> str:
+    """Take the value as it stands."""
+    return value
+
+
+def flag(value: str) -> bool:
+    """Read `true` or `false`."""
+    if value.lower() in ("true", "1", "yes", "on"):
+        return True
+    if value.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("true or false")
+
+
+def whole(value: str) -> int:
+    """Read a whole number that isn't negative."""
+    if not re.fullmatch(r"[0-9]{1,15}", value):
+        raise ValueError("a whole number")
+    return int(value)
+
+
+def port(value: str) -> int:
+    """Read a TCP port."""
+    if not re.fullmatch(r"[0-9]{1,5}", value) or not 0 < int(value) < 65536:
+        raise ValueError("a port between 1 and 65535")
+    return int(value)
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Read one of the listed words."""
+
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise ValueError("one of " + ", ".join(choices))
+        return value
+
+    return parse
+
+
+def names(value: str) -> tuple[str, ...]:
+    """Read a list separated by commas."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    """Read a URL with one of the schemes."""
+
+    def parse(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not (parts.netloc or parts.path):
+            raise ValueError("a URL that starts with " + " or ".join(f"{scheme}:" for scheme in schemes))
+        return value
+
+    return parse
+
+
+def origins(value: str) -> tuple[str, ...]:
+    """Read web origins (`https://app.example.com`) separated by commas."""
+    found = names(value)
+    for origin in found:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+            raise ValueError("origins such as https://app.example.com, separated by commas")
+    return found
+
+
+def key_ring(value: str) -> tuple[tuple[str, bytes], ...]:
+    """Read `id:base64,id:base64`: keys of 32 bytes, the first one in use, the others still accepted."""
+    expected = "id:base64,id:base64 with 32 bytes in each base64 and each id of 1 to 32 letters and digits"
+    ring = []
+    for part in names(value):
+        name, _, encoded = part.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError(expected) from None
+        if len(key) != 32 or not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
+            raise ValueError(expected)
+        ring.append((name, key))
+    if not ring or len({name for name, _ in ring}) != len(ring):
+        raise ValueError(expected)
+    return tuple(ring)
+
+
+def rate(value: str) -> Rate | None:
+    """Read a quota such as `100/15m` (s, m, h or d), or `off`."""
+    if value == "off":
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{0,5})([smhd])", value)
+    if match is None or match[1] == "0" or match[2] == "0":
+        raise ValueError("a quota such as 100/15m, or off")
+    unit_s = {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[3]]
+    return Rate(limit=int(match[1]), window_s=int(match[2] or "1") * unit_s)
+
+
+def amounts_by_currency(value: str) -> dict[str, int]:
+    """Read `USD:100000,EUR:90000`: an amount in minor units for each currency, `*` for all others."""
+    amounts = {}
+    for part in names(value):
+        match = re.fullmatch(r"([A-Z]{3}|\*):([0-9]{1,15})", part)
+        if match is None:
+            raise ValueError("amounts in minor units such as USD:100000,EUR:90000,*:50000")
+        amounts[match[1]] = int(match[2])
+    return amounts
+
+
+def without_blanks(*prefixes: str) -> Callable[[str], str]:
+    """Read a key that goes into an HTTP header; with prefixes, one that starts with any of them."""
+
+    def parse(value: str) -> str:
+        if not re.fullmatch(r"[!-~]+", value) or not value.startswith(prefixes or ("",)):
+            form = "a key of printable characters without blanks"
+            raise ValueError(form + (" that starts with " + " or ".join(prefixes) if prefixes else ""))
+        return value
+
+    return parse
+
+
+def provider_base(value: str) -> str:
+    """Read where a provider's API is: `https://host[:port]`, or `http:` with a loopback address (for the sandbox)."""
+    expected = (
+        "a base such as https://api.example.com without a path; http: for a loopback address in the sandbox"
+    )
+    try:
+        parts = urlsplit(value)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError(expected) from None
+    plain = value == f"{parts.scheme}://{parts.netloc}" and re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", parts.netloc)
+    if not host or not plain or parts.scheme not in ("http", "https"):
+        raise ValueError(expected)
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError(expected)
+    return value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
