@@ -25,6 +25,7 @@ PRIVILEGES = {
     "django_session": ALL,
     "events_apicall": APPEND,
     "events_auditentry": APPEND,
+    "events_clocklead": "SELECT, INSERT, UPDATE (ahead, moved_at)",
     "events_event": APPEND,
     "events_eventposition": "SELECT, UPDATE",
     "events_outbox": ALL,

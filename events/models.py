@@ -4,6 +4,8 @@ Events, deliveries, audit entries and API calls are range-partitioned by month o
 migrations make those tables, so their models are unmanaged where Django can't say it.
 """
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -25,6 +27,20 @@ class OutboxEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class ClockLead(models.Model):
+    """How far a sandbox's clock runs ahead of the machine's: everybody's (the nil id), or a wallet's beyond that."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    ahead = models.DurationField()
+    moved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="clock_runs_ahead", condition=Q(ahead__gte=timedelta()))]
+
+    def __str__(self) -> str:
+        return f"{self.ahead} ahead"
 
 
 class EventPosition(models.Model):

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections, transaction
 
+from events import clock
 from payments.processors import circuit_breaker
 from transactions.integrity import check_books
 
@@ -120,3 +121,10 @@ def empty_caches() -> None:
 def closed_circuits() -> None:
     """Let no provider suffer from what an earlier test made it do."""
     circuit_breaker.forget_all()
+
+
+@pytest.fixture(autouse=True)
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has moved the clock, and no call asks the database whether somebody has; the clock's own tests do."""
+    monkeypatch.setattr(clock, "_leads", clock._UNMOVED)
+    monkeypatch.setattr(clock, "_read_at_s", float("inf"))

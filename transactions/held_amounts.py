@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import OperationalError
 
-from events.clock import now
+from events.clock import now, now_of
 from transactions.idempotency import LOCK_NOT_AVAILABLE, sqlstate
 from transactions.models import HoldStatus
 from transactions.prepared import run
@@ -36,7 +36,7 @@ class HeldAmount:
     @property
     def is_due(self) -> bool:
         """Whether its time is over although nobody has written that down."""
-        return self.stored_status == HoldStatus.OPEN and self.expires_at <= now()
+        return self.stored_status == HoldStatus.OPEN and self.expires_at <= now_of(self.account_id)
 
     @property
     def status(self) -> str:

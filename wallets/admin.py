@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.clock import now
+from events.clock import now_of
 from events.screens import audit_panel
 from transactions.admin import latest_lines_panel
 from transactions.amount_cells import amount_cell
@@ -48,7 +48,7 @@ def why_not(request: HttpRequest, adjustment: Adjustment) -> str:
 
 def status_now(wallet: Wallet) -> str:
     """Read the status at this moment: a suspension ends by the clock, and a sweep may be late."""
-    over = wallet.suspended_until is not None and wallet.suspended_until <= now()
+    over = wallet.suspended_until is not None and wallet.suspended_until <= now_of(wallet.pk)
     return WalletStatus.ACTIVE.value if wallet.status == WalletStatus.SUSPENDED and over else wallet.status
 
 

@@ -158,20 +158,20 @@ def close_wallet(
     return once(call, effect)
 
 
-def end_due_suspensions(*, limit: int = 100) -> int:
-    """Write down the suspensions that have run out, at most `limit`; tell how many.
+def end_due_suspensions(*, wallet_id: UUID | None = None, limit: int = 100) -> int:
+    """Write down the suspensions that have run out, of one wallet or of all, at most `limit`; tell how many.
 
     Nobody waits for it: a wallet counts as active from the moment of its expiry.
     """
     due = run(
         "SELECT id FROM wallets_wallet WHERE status = 'suspended' AND suspended_until <= %s"
-        " ORDER BY suspended_until LIMIT %s",
-        (now(), limit),
+        " AND (%s::uuid IS NULL OR id = %s) ORDER BY suspended_until LIMIT %s",
+        (now(), wallet_id, wallet_id, limit),
     )
     ended = 0
-    for (wallet_id,) in due:
+    for (due_id,) in due:
         with transaction.atomic():
-            wallet = lock_wallet(wallet_id, owner_id=None)
+            wallet = lock_wallet(due_id, owner_id=None)
             if wallet.stored_status == WalletStatus.SUSPENDED and wallet.status == WalletStatus.ACTIVE:
                 _set_status(wallet, WalletStatus.ACTIVE, "wallet.reactivated", "system", "expired")
                 ended += 1

@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 from django.db import OperationalError
 
-from events.clock import now
+from events.clock import now_of
 from transactions.accounts import ACCOUNT_COLUMNS, Account
 from transactions.idempotency import LOCK_NOT_AVAILABLE, sqlstate
 from transactions.prepared import run
@@ -42,7 +42,8 @@ class LockedWallet(Account):
     def status(self) -> str:
         """The state as of now: a suspension that has run out counts as over."""
         if self.stored_status == WalletStatus.SUSPENDED and self.suspended_until is not None:
-            return WalletStatus.ACTIVE if self.suspended_until <= now() else WalletStatus.SUSPENDED
+            is_over = self.suspended_until <= now_of(self.id)
+            return WalletStatus.ACTIVE if is_over else WalletStatus.SUSPENDED
         return self.stored_status
 
     @property

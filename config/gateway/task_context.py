@@ -7,6 +7,7 @@ from typing import Any
 from celery import Task
 from celery.signals import before_task_publish, task_postrun, task_prerun
 
+from config.gateway.moved_time import before_task
 from config.gateway.request_ids import continued_trace, new_trace
 from events.context import RequestContext, current, request_context
 
@@ -47,4 +48,5 @@ def connect() -> None:
     """Listen to Celery."""
     before_task_publish.connect(send_context, weak=False, dispatch_uid="send_context")
     task_prerun.connect(restore_context, weak=False, dispatch_uid="restore_context")
+    task_prerun.connect(before_task, weak=False, dispatch_uid="before_task")
     task_postrun.connect(leave_context, weak=False, dispatch_uid="leave_context")

@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.gateway.security_headers.CrossOriginMiddleware",
     "config.gateway.request_bounds.RequestBoundsMiddleware",
+    "config.gateway.moved_time.MovedTimeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.gateway.browser_pages.PageSessions",
     "config.gateway.browser_pages.PageLanguages",

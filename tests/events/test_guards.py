@@ -119,7 +119,9 @@ def test_when_a_delivery_or_an_endpoint_has_an_unknown_state_then_it_is_refused(
 
 
 def test_when_the_checks_are_listed_then_each_one_is_attacked_here(db):
+    # `clock_runs_ahead` is attacked beside the clock's other tests.
     assert checks_of("events") == {
+        "clock_runs_ahead",
         "event_position_is_one_row",
         "events_webhookdelivery_status_check",
         "webhook_endpoint_status_is_known",
@@ -136,6 +138,7 @@ def test_when_the_indexes_are_listed_then_there_are_these_and_no_others(db):
         "audit_by_object": "btree (object_id, object_type, id)",
         "audit_by_request": "btree (request_id) WHERE ((request_id)::text <> ''::text)",
         "events_auditentry_pkey": "btree (id)",
+        "events_clocklead_pkey": "btree (id)",
         "event_by_position": 'btree ("position")',
         "event_by_request": "btree (request_id) WHERE ((request_id)::text <> ''::text)",
         "event_by_user": 'btree (user_id, "position") WHERE (user_id IS NOT NULL)',

@@ -12,6 +12,7 @@ from django.db import close_old_connections
 
 from config.celery import app
 from config.schedule import BEAT
+from events import clock
 
 LONGEST_PAUSE_S = 15.0
 
@@ -47,6 +48,7 @@ class Command(BaseCommand):
 
     def _run(self, name: str, task: str) -> None:
         close_old_connections()
+        clock.refresh()
         try:
             app.tasks[task].run()
         except Exception:  # noqa: BLE001 - a sweep that fails must not stop the others
