@@ -20,7 +20,16 @@ from transactions.models import Hold, HoldStatus, PostingStatus, Transaction
 from transactions.queries import BookLine, seq_at
 from transactions.replicas import read_accounts
 from users.models import User
-from users.staff_screens import NOTHING, Figure, Panel, identifier, moment, screen_url, state
+from users.staff_screens import (
+    NOTHING,
+    Figure,
+    Panel,
+    identifier,
+    moment,
+    record_look,
+    screen_url,
+    state,
+)
 from wallets.models import Wallet
 
 LINES_SHOWN = 50
@@ -62,6 +71,7 @@ def explained_balance(request: HttpRequest, wallet_id: UUID) -> HttpResponse:
         figures.insert(1, Figure("Held", amount_cell(wallet.account.held, wallet.currency)))
         panels.append(_held(wallet))
     panels.append(Panel("The lines, the newest first", _LINE_COLUMNS, [_line_cells(line) for line in lines]))
+    record_look(request, "screen", "wallets.wallet", wallet_id)
     context = {
         **admin.site.each_context(request),
         "title": f"Balance of the {wallet.currency} wallet of {wallet.user.email}",

@@ -11,7 +11,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
 from backoffice.explanations import explained_balance
-from users.staff_screens import StaffScreen, screen_url
+from users import trail
+from users.models import User
+from users.principals import Principal
+from users.staff_screens import StaffScreen, record_look, screen_url
 
 SEARCH_HITS_SHOWN = 5
 # Names of Django's routes that aren't served: staff change their passwords where sessions are revoked with them.
@@ -104,6 +107,19 @@ class BackofficeSite(admin.AdminSite):
             screens[label] for label in sorted(screens, key=lambda label: place.get(label, len(order)))
         )
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Ask who it is, and write down who came in."""
+        answered = super().login(request, extra_context)
+        if request.method == "POST" and isinstance(answered, HttpResponseRedirect):
+            _record_session(request, "session.opened", from_state="", to_state="open")
+        return answered
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Write down who leaves, and let them out."""
+        if request.method == "POST":
+            _record_session(request, "session.ended", from_state="open", to_state="ended")
+        return super().logout(request, extra_context)
+
     def search(self, request: HttpRequest) -> HttpResponse:
         """Look for an id, an e-mail address or a reference everywhere; a single thing found is opened at once."""
         term = request.GET.get("q", "").strip()
@@ -120,7 +136,23 @@ class BackofficeSite(admin.AdminSite):
             if hits:
                 list_url = reverse(f"admin:{screen.opts.app_label}_{screen.opts.model_name}_changelist")
                 groups.append({"name": screen.opts.verbose_name_plural, "hits": hits, "list_url": list_url})
+        if term:
+            record_look(request, "search", "everything")
         if itself:
             return HttpResponseRedirect(itself)
         context = {**self.each_context(request), "title": "Search", "term": term, "groups": groups}
         return TemplateResponse(request, "admin/search.html", context)
+
+
+def _record_session(request: HttpRequest, action: str, *, from_state: str, to_state: str) -> None:
+    person = request.user
+    if isinstance(person, User):
+        trail.record(
+            actor=Principal(id=person.id, role=person.role).name,
+            action=action,
+            object_type="user",
+            object_id=person.id,
+            from_state=from_state,
+            to_state=to_state,
+            after={"path": request.path},
+        )

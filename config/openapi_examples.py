@@ -14,12 +14,17 @@ JSON: Final = "application/json"
 
 BY_NAME: Final[Schema] = {
     "access": "eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJzdWIiOiIwMTlhIn0.c2lnbmF0dXJl",
+    "action": "wallet.suspended",
+    "actor": "support:019a3f2e-6a10-7f00-8c44-2d9e1b7a5f01",
+    "address": "203.0.113.7",
+    "after": None,
     "amount": 1050,
     "available": 8950,
     "average_amount": 1050,
     "balance": 10000,
     "balance_after": 8950,
     "balance_after_of_last": 8950,
+    "before": None,
     "brand": "visa",
     "by": "user:019a3f2e-6a10-7f00-8c44-2d9e1b7a5f01",
     "captured": 0,

@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from config.gateway import api_docs, error_pages, health, metrics
 
 # Django tries the paths one after the other: what is called most comes first.
-APPS = ("wallets", "transactions", "payments", "tokens", "users")
+APPS = ("wallets", "transactions", "payments", "tokens", "events", "users")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *(path("api/v1/", include(f"{app}.api.urls")) for app in APPS),

@@ -18,6 +18,7 @@ import structlog
 from django.db import connections, transaction
 from psycopg import sql
 
+from events import audit
 from events.partitions import PARTITIONED, leaves_of
 
 _CHUNK_BYTES = 1 << 20
@@ -91,6 +92,13 @@ def _archive(table: str, leaf: str, directory: Path) -> Archived:
         if _sha256_of(path) != sha256:
             raise ArchiveDiffers(f"{path} isn't what was written")
         cursor.execute(sql.SQL("DROP TABLE {}").format(*_names(leaf)))
+    audit.record(
+        actor="system",
+        action="partition.archived",
+        object_type="partition",
+        object_id=leaf,
+        after={"file": path.name, "rows": rows, "sha256": sha256},
+    )
     _log.info("partition_archived", partition=leaf, file=path.name, rows=rows, sha256=sha256)
     return Archived(leaf=leaf, path=path, rows=rows, sha256=sha256)
 

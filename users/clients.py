@@ -9,6 +9,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from users import trail
 from users.models import ServiceClient
 from users.refusals import InvalidInput, NotFound
 from users.roles import ROLES, SERVICE
@@ -26,7 +27,12 @@ class IssuedClient:
 
 
 def create_service_client(
-    *, client_id: str, name: str, scopes: Iterable[str] = ROLES[SERVICE], secret: str = ""
+    *,
+    client_id: str,
+    name: str,
+    scopes: Iterable[str] = ROLES[SERVICE],
+    secret: str = "",
+    actor: str = trail.OPERATOR,
 ) -> IssuedClient:
     """Create a service client; without `secret` one of 256 random bits is made.
 
@@ -47,6 +53,14 @@ def create_service_client(
     try:
         with transaction.atomic():
             client.save(force_insert=True)
+            trail.record(
+                actor=actor,
+                action="client.created",
+                object_type="client",
+                object_id=client.id,
+                to_state="active",
+                after={"client_id": client.client_id, "scopes": client.scopes},
+            )
     except IntegrityError as broken:
         if "service_client_id_unique" not in str(broken):
             raise
@@ -54,7 +68,7 @@ def create_service_client(
     return IssuedClient(client, secret)
 
 
-def rotate_secret(*, client_id: str) -> IssuedClient:
+def rotate_secret(*, client_id: str, actor: str = trail.OPERATOR) -> IssuedClient:
     """Give a service client a new secret and end its sessions. Refuses with NotFound."""
     with transaction.atomic():
         client = ServiceClient.objects.select_for_update().filter(client_id=client_id).first()
@@ -64,4 +78,5 @@ def rotate_secret(*, client_id: str) -> IssuedClient:
         client.secret_hash = make_password(secret)
         client.tokens_valid_from = timezone.now()
         client.save(update_fields=["secret_hash", "tokens_valid_from"])
+        trail.record(actor=actor, action="client.secret_rotated", object_type="client", object_id=client.id)
     return IssuedClient(client, secret)

@@ -2,7 +2,11 @@
 
 from uuid import UUID
 
+from django.db import transaction
+
+from users import trail
 from users.models import User
+from users.principals import Principal
 from users.refusals import NotFound
 
 Notices = dict[str, dict[str, bool]]
@@ -16,8 +20,20 @@ def notices_wanted(*, user_id: UUID) -> Notices:
     return wanted
 
 
-def choose_notices(*, user_id: UUID, notices: Notices) -> Notices:
-    """Replace the choice: `{"email": {notice: bool}}` with every notice. Refuses with NotFound."""
-    if not User.objects.filter(id=user_id).update(notifications=notices):
-        raise NotFound
+def choose_notices(*, principal: Principal, notices: Notices) -> Notices:
+    """Replace one's choice: `{"email": {notice: bool}}` with every notice. Refuses with NotFound."""
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(id=principal.id).first()
+        if user is None:
+            raise NotFound
+        before, user.notifications = user.notifications, notices
+        user.save(update_fields=["notifications"])
+        trail.record(
+            actor=principal.name,
+            action="user.notices_chosen",
+            object_type="user",
+            object_id=user.id,
+            before=before,
+            after=notices,
+        )
     return notices

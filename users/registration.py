@@ -6,7 +6,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
+from users import trail
 from users.models import User
+from users.principals import Principal
 from users.refusals import InputError, InvalidInput
 from users.roles import STAFF_ROLES, Role
 from users.signing_in import LONGEST_SECRET
@@ -16,17 +18,19 @@ LONGEST_EMAIL = 254
 
 def register_customer(*, email: str, password: str, name: str = "") -> User:
     """Create a customer. Refuses with InvalidInput a bad or taken e-mail address and a weak password."""
-    return _create(email=email, password=password, name=name, role=Role.USER)
+    return _create(email=email, password=password, name=name, role=Role.USER, actor="")
 
 
-def create_staff(*, email: str, password: str, role: str, name: str = "") -> User:
+def create_staff(
+    *, email: str, password: str, role: str, name: str = "", actor: str = trail.OPERATOR
+) -> User:
     """Create a member of staff. Refuses with InvalidInput as registration does, and a role that isn't staff's."""
     if role not in STAFF_ROLES:
         raise InvalidInput(f"The role must be one of {', '.join(sorted(STAFF_ROLES))}.", field="role")
-    return _create(email=email, password=password, name=name, role=role)
+    return _create(email=email, password=password, name=name, role=role, actor=actor)
 
 
-def _create(*, email: str, password: str, name: str, role: str) -> User:
+def _create(*, email: str, password: str, name: str, role: str, actor: str) -> User:
     user = User(email=email.strip().lower(), name=name, role=role)
     errors = _faults_of_email(user.email) + _faults_of_password(password, user)
     if errors:
@@ -35,6 +39,14 @@ def _create(*, email: str, password: str, name: str, role: str) -> User:
     try:
         with transaction.atomic():
             user.save(force_insert=True)
+            trail.record(
+                actor=actor or Principal(id=user.id, role=user.role).name,
+                action="user.created",
+                object_type="user",
+                object_id=user.id,
+                to_state="active",
+                after={"role": user.role},
+            )
     except IntegrityError as broken:
         if "user_email_unique" not in str(broken):
             raise

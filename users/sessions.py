@@ -9,8 +9,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from users import trail
 from users.credentials import RefreshClaims, refresh_claims, sign_access, sign_refresh
 from users.models import RefreshFamily, ServiceClient, User
+from users.principals import Principal
 from users.refusals import InvalidToken, TokenExpired
 
 # Rows of ended sessions are of use to nobody a day after their last token ran out.
@@ -37,7 +39,15 @@ def open_session(*, bearer: User | ServiceClient) -> TokenPair:
         client=bearer if isinstance(bearer, ServiceClient) else None,
         expires_at=_expiry(timezone.now()),
     )
-    family.save(force_insert=True)
+    with transaction.atomic():
+        family.save(force_insert=True)
+        trail.record(
+            actor=Principal(id=bearer.id, role=bearer.role).name,
+            action="session.opened",
+            object_type="session",
+            object_id=family.id,
+            to_state="open",
+        )
     return _pair(bearer, family.id)
 
 
@@ -58,7 +68,7 @@ def continue_session(*, refresh: str) -> TokenPair:
             if not alive.update(expires_at=_expiry(now)):
                 raise InvalidToken
         else:
-            _revoke(claims.family_id, RefreshFamily.Revocation.REUSE, now)
+            _revoke(claims, RefreshFamily.Revocation.REUSE, now)
     if not is_first:
         raise InvalidToken("This refresh token has been used before; its session has been ended.")
     return _pair(bearer, claims.family_id)
@@ -74,7 +84,8 @@ def close_session(*, refresh: str) -> None:
         claims = refresh_claims(refresh)
     except TokenExpired:
         return
-    _revoke(claims.family_id, RefreshFamily.Revocation.LOGOUT, timezone.now())
+    with transaction.atomic():
+        _revoke(claims, RefreshFamily.Revocation.LOGOUT, timezone.now())
 
 
 def forget_ended_sessions(*, now: datetime) -> int:
@@ -111,5 +122,20 @@ def _spend(claims: RefreshClaims, now: datetime) -> bool:
         return bool(cursor.rowcount == 1)
 
 
-def _revoke(family_id: UUID, why: RefreshFamily.Revocation, now: datetime) -> None:
-    RefreshFamily.objects.filter(id=family_id, revoked_at=None).update(revoked_at=now, revocation=why)
+def _revoke(claims: RefreshClaims, why: RefreshFamily.Revocation, now: datetime) -> None:
+    alive = RefreshFamily.objects.select_related("user", "client").select_for_update(of=("self",))
+    family = alive.filter(id=claims.family_id, revoked_at=None).first()
+    bearer = (family.user or family.client) if family else None
+    if family is None or bearer is None:
+        return
+    family.revoked_at, family.revocation = now, why
+    family.save(update_fields=["revoked_at", "revocation"])
+    trail.record(
+        actor=Principal(id=bearer.id, role=bearer.role).name,
+        action="session.ended",
+        object_type="session",
+        object_id=family.id,
+        from_state="open",
+        to_state="ended",
+        reason=why.value,
+    )

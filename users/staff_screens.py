@@ -23,6 +23,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from users import trail
+from users.models import User
+from users.principals import Principal
 from users.roles import SERVICE
 
 OLDER_THAN = "older_than"
@@ -83,6 +86,21 @@ def moment(when: datetime | None) -> SafeString:
         utc.isoformat(),
         f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC",
         f"{utc.day} {utc:%b %Y %H:%M:%S}",
+    )
+
+
+def record_look(request: HttpRequest, what: str, model: str, key: object = "") -> None:
+    """Write down that somebody of the staff has looked at a list or a screen, and what was asked for."""
+    person = request.user
+    if not isinstance(person, User):
+        return
+    asked = request.GET.urlencode()
+    trail.record(
+        actor=Principal(id=person.id, role=person.role).name,
+        action=f"{what}.viewed",
+        object_type=model.rpartition(".")[2],
+        object_id=key,
+        after={"path": request.path, **({"query": asked} if asked else {})},
     )
 
 
@@ -224,6 +242,14 @@ class StaffScreen(admin.ModelAdmin[Any]):
             yield from (queryset.filter(**{lookup: wanted}) for lookup in self.id_lookups)
         yield from (queryset.filter(**{lookup: term}) for lookup in self.text_lookups)
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a page of the list, and write down that it was looked at."""
+        shown = super().changelist_view(request, extra_context)
+        record_look(request, "list", self.opts.label_lower)
+        return shown
+
     def heading(self, obj: Any) -> str | SafeString:
         """Name one object at the head of its screen."""
         return str(obj)
@@ -247,6 +273,7 @@ class StaffScreen(admin.ModelAdmin[Any]):
     ) -> HttpResponse:
         """Add what this screen shows beside the fields."""
         if obj is not None:
+            record_look(request, "screen", self.opts.label_lower, obj.pk)
             context |= {
                 "title": self.heading(obj),
                 "figures": self.figures(obj),

@@ -1,30 +1,44 @@
-"""Whether a person may still act: switched off and on, signed out everywhere, and read again where it counts.
-
-Who did it and why is for the caller to record in the audit trail, in the same transaction.
-"""
+"""Whether a person may still act: switched off and on, signed out everywhere, and read again where it counts."""
 
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
+from users import trail
 from users.models import User
 from users.principals import Principal
 from users.refusals import NotFound, PermissionDenied
 
+ACTIVE, INACTIVE = "active", "inactive"
 
-def deactivate(*, user_id: UUID) -> None:
+
+def deactivate(*, user_id: UUID, actor: str, reason: str) -> None:
     """Switch a person off: no log-in, no refresh; access tokens that are out end within minutes. Refuses with NotFound."""
-    _change(user_id, is_active=False, tokens_valid_from=timezone.now())
+    _change(
+        user_id,
+        actor=actor,
+        action="user.deactivated",
+        reason=reason,
+        is_active=False,
+        tokens_valid_from=timezone.now(),
+    )
 
 
-def reactivate(*, user_id: UUID) -> None:
+def reactivate(*, user_id: UUID, actor: str, reason: str) -> None:
     """Switch a person on again; old sessions stay ended. Refuses with NotFound."""
-    _change(user_id, is_active=True)
+    _change(user_id, actor=actor, action="user.reactivated", reason=reason, is_active=True)
 
 
-def revoke_sessions(*, user_id: UUID) -> None:
+def revoke_sessions(*, user_id: UUID, actor: str, reason: str) -> None:
     """End every session that the person has. Refuses with NotFound."""
-    _change(user_id, tokens_valid_from=timezone.now())
+    _change(
+        user_id,
+        actor=actor,
+        action="user.sessions_revoked",
+        reason=reason,
+        tokens_valid_from=timezone.now(),
+    )
 
 
 def staff_member(*, principal: Principal, permission: str) -> User:
@@ -39,6 +53,21 @@ def staff_member(*, principal: Principal, permission: str) -> User:
     return user
 
 
-def _change(user_id: UUID, **changes: object) -> None:
-    if not User.objects.filter(id=user_id).update(**changes):
-        raise NotFound
+def _change(user_id: UUID, *, actor: str, action: str, reason: str, **changes: object) -> None:
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(id=user_id).first()
+        if user is None:
+            raise NotFound
+        from_state = ACTIVE if user.is_active else INACTIVE
+        for name, value in changes.items():
+            setattr(user, name, value)
+        user.save(update_fields=list(changes))
+        trail.record(
+            actor=actor,
+            action=action,
+            object_type="user",
+            object_id=user.id,
+            from_state=from_state,
+            to_state=ACTIVE if user.is_active else INACTIVE,
+            reason=reason,
+        )

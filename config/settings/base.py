@@ -192,6 +192,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 PROBLEM_WRITER = "config.gateway.errors.stored_problem"
+AUDIT_TRAIL = "events.audit.record"
 
 REDIS_URL = environment.redis_url
 CACHES: dict[str, dict[str, Any]] = (

@@ -83,6 +83,7 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("GET", "/admin/adjustments"): Call(("adjustment:request", "adjustment:decide", "audit:read")),
     ("POST", "/admin/adjustments/{adjustment}/approve"): Call("adjustment:decide", {}),
     ("POST", "/admin/adjustments/{adjustment}/reject"): Call("adjustment:decide", REASON),
+    ("GET", "/admin/audit-log"): Call("audit:read"),
     ("GET", "/payment"): Call("payment:read", query={"wallet_id": "{wallet}"}, foreign=("wallet_id",)),
     ("GET", "/payment/{payment}"): Call("payment:read"),
     ("GET", "/tokens"): Call("token:read", query={"user_id": "{user}"}, foreign=("user_id",)),

@@ -134,6 +134,7 @@ def test_when_the_indexes_are_listed_then_there_are_these_and_no_others(db):
         "api_call_by_request": "btree (request_id)",
         "api_call_by_wallet": "btree (wallet_id, id) WHERE (wallet_id IS NOT NULL)",
         "events_apicall_pkey": "btree (id)",
+        "audit_by_action": "btree (action, id)",
         "audit_by_actor": "btree (actor, id)",
         "audit_by_object": "btree (object_id, object_type, id)",
         "audit_by_request": "btree (request_id) WHERE ((request_id)::text <> ''::text)",

@@ -139,11 +139,11 @@ def test_when_the_refresh_token_is_too_old_then_it_has_expired(post: Any, new_us
 def test_when_a_person_is_switched_off_then_no_session_comes_back(new_user: Any) -> None:
     user = new_user()
     refresh = open_session(bearer=user).refresh
-    deactivate(user_id=user.id)
+    deactivate(user_id=user.id, actor="admin:tester", reason="asked for")
 
     with pytest.raises(InvalidToken):
         continue_session(refresh=refresh)
-    reactivate(user_id=user.id)
+    reactivate(user_id=user.id, actor="admin:tester", reason="asked for")
 
     with pytest.raises(InvalidToken):
         continue_session(refresh=refresh)
@@ -154,7 +154,7 @@ def test_when_a_person_is_switched_off_then_no_session_comes_back(new_user: Any)
 def test_when_sessions_are_revoked_then_the_old_ones_end_and_new_ones_begin(new_user: Any) -> None:
     user = new_user()
     old = open_session(bearer=user).refresh
-    revoke_sessions(user_id=user.id)
+    revoke_sessions(user_id=user.id, actor="admin:tester", reason="asked for")
     new = open_session(bearer=user).refresh
 
     with pytest.raises(InvalidToken):

@@ -192,7 +192,7 @@ class MeViewSet(StrictViewSet):
     def choose_notifications(self, request: Request) -> HttpResponse:
         """Replace the choice of notices."""
         person = _person(request)
-        return answer(choose_notices(user_id=person.id, notices=NoticesBody.read(request)))
+        return answer(choose_notices(principal=person, notices=NoticesBody.read(request)))
 
 
 class KeysViewSet(StrictViewSet):

@@ -1,0 +1,19 @@
+"""Where changes of people, and looks at what is private, are written down: the audit trail of a higher floor.
+
+The setting AUDIT_TRAIL names it. Whoever records does so in the transaction that makes the change.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+# Whoever has a shell on the server: nobody has logged in.
+OPERATOR = "operator"
+
+
+def record(*, actor: str, action: str, object_type: str, object_id: object = "", **facts: Any) -> None:
+    """Append one entry; `actor` is a principal's name, `facts` are what else `events.audit.record` takes."""
+    import_string(settings.AUDIT_TRAIL)(
+        actor=actor, action=action, object_type=object_type, object_id=object_id, **facts
+    )
