@@ -30,6 +30,6 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("events", "0002_partitions_and_guards")]
+    dependencies = [("events", "0003_clock_leads")]
 
     operations = [migrations.RunPython(build, drop)]
