@@ -11,9 +11,17 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.key_file_forms import (
+    certificate_file,
+    identity_file,
+    key_list_source,
+    p256_key_files,
+    private_key_files,
+)
 from config.value_forms import (
     Rate,
     amounts_by_currency,
+    domain,
     flag,
     key_ring,
     names,
@@ -22,6 +30,8 @@ from config.value_forms import (
     port,
     provider_base,
     rate,
+    recipient,
+    sheet_name,
     text,
     url,
     whole,
@@ -170,6 +180,60 @@ class Environment:
     )
     stripe_api_base: str = variable(
         "Where the API of Stripe is.", provider_base, "https://api.stripe.com", sandbox_only="http:"
+    )
+    merchant_name: str = variable("The name that payment sheets show.", sheet_name, "Open Wallet")
+    apple_pay_merchant_id: str = variable(
+        "The merchant id at Apple, `merchant.com.example`; part of the key of each token.",
+        without_blanks("merchant."),
+        "",
+    )
+    apple_pay_root_ca: str = variable(
+        "A PEM file with the root that Apple Pay's signatures must lead to; Apple Root CA - G3 when empty, and in the"
+        " sandbox that of its own phones too.",
+        certificate_file,
+        "",
+    )
+    apple_pay_processing_keys: tuple[str, ...] = variable(
+        "PEM files with the private keys of the payment processing certificates, separated by commas; needed where"
+        " `TOKEN_VAULT` has tokens decrypted here.",
+        private_key_files,
+        (),
+    )
+    apple_pay_merchant_identity: str = variable(
+        "A PEM file with the merchant identity certificate and its key: how Apple knows us when a web page pays.",
+        identity_file,
+        "",
+    )
+    apple_pay_domain: str = variable("The domain, registered at Apple, whose pages pay.", domain, "")
+    google_pay_environment: str = variable(
+        "Google's `TEST` or `PRODUCTION`; when empty `TEST` in the sandbox and `PRODUCTION` in production.",
+        one_of("TEST", "PRODUCTION"),
+        "",
+    )
+    google_pay_merchant_id: str = variable(
+        "The merchant id at Google, from its Pay console.", without_blanks(), ""
+    )
+    google_pay_recipient_id: str = variable(
+        "Whom Google's tokens are signed for: `merchant:` or `gateway:` and an id. When empty, the merchant id's, or"
+        " in `TEST` that of Google's test merchant.",
+        recipient,
+        "",
+    )
+    google_pay_gateway_merchant_id: str = variable(
+        "Our id at the gateway that `GOOGLE_PAY_RECIPIENT_ID` names.", without_blanks(), ""
+    )
+    google_pay_root_keys: str = variable(
+        "The URL or the file of the keys that sign for Google Pay; Google's of the environment when empty, and in the"
+        " sandbox those of its own phones too.",
+        key_list_source,
+        "",
+        sandbox_only="http:",
+    )
+    google_pay_private_keys: tuple[str, ...] = variable(
+        "PEM files with the private keys that tokens are encrypted to, separated by commas; needed where"
+        " `TOKEN_VAULT` has tokens decrypted here.",
+        p256_key_files,
+        (),
     )
     limit_maximum_balance: dict[str, int] = variable(
         "The most that a wallet may hold, in minor units by currency.", amounts_by_currency, {}

@@ -154,13 +154,35 @@ def provider_base(value: str) -> str:
     plain = value == f"{parts.scheme}://{parts.netloc}" and re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", parts.netloc)
     if not host or not plain or parts.scheme not in ("http", "https"):
         raise ValueError(expected)
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(expected)
     return value
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def sheet_name(value: str) -> str:
+    """Read a name for payment sheets: 1 to 64 printable characters, which Apple counts in UTF-8."""
+    if not value.isprintable() or len(value.encode()) > 64:
+        raise ValueError("a name of at most 64 bytes in UTF-8, printable")
+    return value
+
+
+def recipient(value: str) -> str:
+    """Read whom Google signs tokens for: `merchant:` or `gateway:` and an id."""
+    if not re.fullmatch(r"(merchant|gateway):[!-~]{1,100}", value):
+        raise ValueError("merchant: or gateway: followed by an id")
+    return value
+
+
+def domain(value: str) -> str:
+    """Read a fully qualified domain name, without scheme or port."""
+    if not re.fullmatch(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", value):
+        raise ValueError("a domain name such as wallet.example.com")
+    return value

@@ -28,10 +28,17 @@ class ProcessorTimeout(ProcessorFailed):
 
 
 class PaymentTokenInvalid(Refusal):
-    """The payment token is malformed, or wasn't signed by the scheme for us. Never tells which check it failed."""
+    """The payment token is malformed, or wasn't signed by the scheme for us.
+
+    `check` names what it failed: for the log, the answer doesn't tell.
+    """
 
     code = "payment_token_invalid"
     default_detail = "The payment token is not genuine. Nothing was charged."
+
+    def __init__(self, check: str) -> None:
+        self.check = check
+        super().__init__(field="payment_data")
 
 
 class PaymentTokenExpired(PaymentTokenInvalid):

@@ -193,8 +193,6 @@ SPECTACULAR_SETTINGS = {
 
 PROBLEM_WRITER = "config.gateway.errors.stored_problem"
 AUDIT_TRAIL = "events.audit.record"
-# What the floors below the book ask of it, which they may not import.
-WALLET_OWNERS = "transactions.queries.owners_of"
 
 REDIS_URL = environment.redis_url
 CACHES: dict[str, dict[str, Any]] = (
@@ -265,6 +263,18 @@ BASIS_THEORY_API_KEY = environment.basis_theory_api_key
 BASIS_THEORY_API_BASE = environment.basis_theory_api_base
 STRIPE_API_KEY = environment.stripe_api_key
 STRIPE_API_BASE = environment.stripe_api_base
+MERCHANT_NAME = environment.merchant_name
+APPLE_PAY_MERCHANT_ID = environment.apple_pay_merchant_id
+APPLE_PAY_ROOT_CA = environment.apple_pay_root_ca
+APPLE_PAY_PROCESSING_KEYS = environment.apple_pay_processing_keys
+APPLE_PAY_MERCHANT_IDENTITY = environment.apple_pay_merchant_identity
+APPLE_PAY_DOMAIN = environment.apple_pay_domain
+GOOGLE_PAY_ENVIRONMENT = environment.google_pay_environment or ("TEST" if SANDBOX else "PRODUCTION")
+GOOGLE_PAY_MERCHANT_ID = environment.google_pay_merchant_id
+GOOGLE_PAY_RECIPIENT_ID = environment.google_pay_recipient_id
+GOOGLE_PAY_GATEWAY_MERCHANT_ID = environment.google_pay_gateway_merchant_id
+GOOGLE_PAY_ROOT_KEYS = environment.google_pay_root_keys
+GOOGLE_PAY_PRIVATE_KEYS = environment.google_pay_private_keys
 DEMO_PASSWORD = environment.demo_password
 ARCHIVE_DIRECTORY = environment.archive_directory
 RETENTION_MONTHS = {

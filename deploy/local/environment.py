@@ -37,6 +37,7 @@ NOT_FOR_TESTS = {
         "REGISTRATION_OPEN",
         "TOKEN_VAULT",
         "PAYMENT_PROCESSOR",
+        "MERCHANT_NAME",
         "PROMETHEUS_MULTIPROC_DIR",
         "ARCHIVE_DIRECTORY",
     ),

@@ -113,13 +113,14 @@ class Provider:
     """A provider's API: its name in the logs, where it is, what goes with every call, and which answers to retry.
 
     `base` has scheme, host and port alone; every call goes there and nowhere else. `is_retried` is asked about
-    each answer that is no success.
+    each answer that is no success. `identity_file` is a PEM file with the certificate and the key that we show there.
     """
 
     name: str
     base: str
     headers: Mapping[str, str] = field(repr=False)
     is_retried: Callable[[ProviderAnswer], bool]
+    identity_file: str = field(default="", repr=False)
 
     def send(self, call: Call, *, limits: Limits) -> ProviderAnswer:
         """Make the call, again under the same headers while it makes sense and time is left.
@@ -165,6 +166,7 @@ def _attempted(provider: Provider, call: Call, *, limits: Limits, until: float) 
             data=call.body or None,
             # What is compressed can be larger than it looks.
             headers={**provider.headers, "Accept-Encoding": "identity", **call.headers},
+            cert=provider.identity_file or None,
             timeout=(min(limits.connect_s, left_s), min(limits.read_s, left_s)),
             allow_redirects=False,
             stream=True,
