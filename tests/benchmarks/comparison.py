@@ -29,6 +29,7 @@ from transactions.integrity import check_books
 CUSTOMERS = 500
 # Each of pgbench's clients has wallets of its own, in each round fresh ones: about as many as HTTP has in all.
 PAIRS_OF_EACH_CLIENT = 124
+PROTOCOLS = {report.PGBENCH: "simple", report.PREPARED: "prepared"}
 WARM_UP_S = 1.0
 LATEST = ROOT / "docs" / "benchmarks" / "latest.json"
 
@@ -49,7 +50,7 @@ def measure(*, port: int) -> int:
     connections = int(os.environ.get("BENCH_CONNECTIONS") or 8)
     # Two wallets for each pair, as many for each customer as there are currencies; the first round warms up.
     customers_of_round = connections * PAIRS_OF_EACH_CLIENT * 2 // len(CURRENCIES)
-    to_record = CUSTOMERS + (rounds + 1) * customers_of_round
+    to_record = CUSTOMERS + (rounds + 1) * len(PROTOCOLS) * customers_of_round
     with psycopg.connect(_owner_url()) as connection:
         seed(connection, first=0, last=to_record + 1)
     recorded = record_transfer(customer=to_record)
@@ -77,10 +78,11 @@ def measure(*, port: int) -> int:
         taken: dict[str, list[Measurement]] = {}
         for place in range(rounds + 1):
             lasting = seconds if place else WARM_UP_S
-            first_wallet = (CUSTOMERS + place * customers_of_round) * len(CURRENCIES)
-            alone = _pgbench(recorded, place, first_wallet, connections, lasting, services)
-            found = {
-                report.PGBENCH: alone,
+            found = {}
+            for run, (name, protocol) in enumerate(PROTOCOLS.items(), place * len(PROTOCOLS)):
+                first_wallet = (CUSTOMERS + run * customers_of_round) * len(CURRENCIES)
+                found[name] = _pgbench(recorded, protocol, run, first_wallet, connections, lasting, services)
+            found |= {
                 report.TRANSFER: ask(own, requests=transfers, expected_status="201", seconds=lasting),
                 report.USUAL_TRANSFER: ask(
                     usual, requests=usual_transfers, expected_status="201", seconds=lasting
@@ -109,19 +111,21 @@ def measure(*, port: int) -> int:
 
 def _pgbench(
     recorded: RecordedTransfer,
-    place: int,
+    protocol: str,
+    run: int,
     first_wallet: int,
     connections: int,
     seconds: float,
     services: Services,
 ) -> Measurement:
     return with_pgbench(
+        protocol=protocol,
         database_url=os.environ["DATABASE_URL"],
         constants=recorded.constants,
         variables={
             "pairs": PAIRS_OF_EACH_CLIENT,
             "first": FIRST_NUMBER + first_wallet,
-            "round": place,
+            "round": run,
             "step": -1,
         },
         connections=connections,

@@ -102,6 +102,7 @@ def over_http(
 
 def with_pgbench(
     *,
+    protocol: str,
     database_url: str,
     constants: dict[str, str],
     variables: dict[str, int],
@@ -109,14 +110,17 @@ def with_pgbench(
     seconds: float,
     services: Services,
 ) -> Measurement:
-    """Run the transfer's script with pgbench, prepared, for that long. A failed transaction ends the benchmark.
+    """Run the transfer's script with pgbench for that long. A failed transaction ends the benchmark.
 
-    pgbench is the application here: its CPU counts as the application's does elsewhere.
+    `protocol` is pgbench's: `simple`, its default, sends each statement as text with its values in it, `prepared`
+    plans it once. pgbench is the application here: its CPU counts as the application's does elsewhere.
     """
     url = urlsplit(database_url)
+    if protocol == "simple":
+        constants = {name: "'" + value.replace("'", "''") + "'" for name, value in constants.items()}
     defined = {**constants, **{name: str(value) for name, value in variables.items()}}
     with tempfile.TemporaryDirectory() as folder:
-        command = ["pgbench", "--no-vacuum", "--protocol=prepared", f"--file={SCRIPT}"]
+        command = ["pgbench", "--no-vacuum", f"--protocol={protocol}", f"--file={SCRIPT}"]
         command += [f"--client={connections}", "--jobs=1", f"--time={max(1, round(seconds))}"]
         command += ["--log", f"--sampling-rate={LOGGED_SHARE}", f"--log-prefix={folder}/times"]
         command += [f"--define={name}={value}" for name, value in defined.items()]

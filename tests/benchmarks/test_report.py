@@ -6,7 +6,14 @@ from pathlib import Path
 from tests.benchmarks import report
 from tests.benchmarks.measurements import Measurement, quantile
 
-NAMES = (report.PGBENCH, report.TRANSFER, report.USUAL_TRANSFER, report.READ, report.USUAL_READ)
+NAMES = (
+    report.PGBENCH,
+    report.PREPARED,
+    report.TRANSFER,
+    report.USUAL_TRANSFER,
+    report.READ,
+    report.USUAL_READ,
+)
 
 
 def measured(rate: float, *, application_cpu_ms: float = 0.0, postgresql_cpu_ms: float = 1.0) -> Measurement:
@@ -36,6 +43,11 @@ def test_when_rounds_differ_then_ratios_are_medians_of_the_rounds_own(tmp_path: 
     assert kept["ratios"]["CPU of a transfer, application and PostgreSQL / SQL alone"] == {
         "value": 2.0,
         "wanted": "≤ 2.4",
+        "is_met": True,
+    }
+    assert kept["ratios"]["transfer rate / SQL alone, prepared"] == {
+        "value": 0.4,
+        "wanted": "",
         "is_met": True,
     }
     assert json.loads((tmp_path / "figures.json").read_text()) == kept
