@@ -1,20 +1,81 @@
 """Statements of the hot path: run raw and prepared, one round trip each.
 
 Compiling querysets costs 16 times the CPU of the statements themselves, and planning them anew most of the
-rest. Everything else uses the ORM.
+rest. A cursor of psycopg costs more again than the statement that it sends, so these go through its binding of
+libpq, whose calls wait without holding the interpreter. Everything else uses the ORM.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connections
+from psycopg import errors
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+from psycopg.pq import ExecStatus
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8
 
 PRIMARY = "default"
+_HAS_ROWS = ExecStatus.TUPLES_OK
+_HAS_NONE = ExecStatus.COMMAND_OK
+
+
+@dataclass(eq=False, slots=True)
+class _Wire:
+    """One connection: what it has prepared, and how it reads and writes values.
+
+    `adapters` are Django's, but for moments: those are read by psycopg itself, Django's reader being Python.
+    """
+
+    connection: psycopg.Connection
+    adapters: AdaptersMap = field(init=False)
+    values: Transformer = field(init=False)
+    prepared: dict[tuple[str, tuple[int, ...]], bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.adapters = AdaptersMap(self.connection.adapters)
+        self.adapters.register_loader("timestamptz", TimestamptzLoader)
+        self.values = Transformer(self)
+
+    def run(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Prepare the statement where it is new here, run it, and read its rows."""
+        # By default each integer is sent in the smallest type that holds it, and every mix of types would be
+        # planned as a statement of its own.
+        typed = [Int8(value) if type(value) is int else value for value in parameters]
+        sent = self.values.dump_sequence(typed, [PyFormat.AUTO] * len(typed)) if typed else []
+        types = (self.values.types or ()) if sent else ()
+        name = self.prepared.get((statement, types)) or self._prepare(statement, types)
+        server = self.connection.pgconn
+        result = server.exec_prepared(name, sent, self.values.formats if sent else None)
+        if result.status == _HAS_ROWS:
+            self.values.set_pgresult(result)
+            return self.values.load_rows(0, result.ntuples, tuple)
+        if result.status != _HAS_NONE:
+            raise self._error(result)
+        return []
+
+    def _prepare(self, statement: str, types: tuple[int, ...]) -> bytes:
+        name = b"ow_%d" % len(self.prepared)
+        result = self.connection.pgconn.prepare(name, _numbered(statement), types)
+        if result.status != _HAS_NONE:
+            raise self._error(result)
+        self.prepared[statement, types] = name
+        return name
+
+    def _error(self, result: Any) -> psycopg.Error:
+        error = errors.error_from_result(result, encoding="utf-8")
+        if isinstance(error, errors.InvalidSqlStatementName):
+            self.prepared.clear()
+        return error
+
+
+_wires: WeakKeyDictionary[psycopg.Connection, _Wire] = WeakKeyDictionary()
 
 
 def run(statement: str, parameters: Sequence[Any], *, using: str = PRIMARY) -> list[tuple[Any, ...]]:
@@ -25,17 +86,15 @@ def run(statement: str, parameters: Sequence[Any], *, using: str = PRIMARY) -> l
     """
     connection = connections[using]
     connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
-        # By default each integer is sent in the smallest type that holds it, and every mix of types would be
-        # planned as a statement of its own.
-        typed = [Int8(value) if type(value) is int else value for value in parameters]
-        cursor.execute(_numbered(statement), typed, prepare=True)
-        # Asking for `description` would describe each column anew.
-        return cursor.fetchall() if cursor.rownumber is not None else []
+    with connection.wrap_database_errors:
+        wire = _wires.get(connection.connection) or _wires.setdefault(
+            connection.connection, _Wire(connection.connection)
+        )
+        return wire.run(statement, parameters)
 
 
 @lru_cache(maxsize=512)
 def _numbered(statement: str) -> bytes:
-    """Write `%s` as `$1`, `$2`, …: psycopg takes that as it is, and else reads a long statement anew each time."""
+    """Write `%s` as `$1`, `$2`, …, which is how PostgreSQL names parameters."""
     number = count(1)
     return re.sub("%s", lambda _: f"${next(number)}", statement).encode()

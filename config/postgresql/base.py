@@ -2,21 +2,46 @@
 
 from django.db.backends.postgresql import base
 from django.db.backends.utils import debug_transaction
-from psycopg.pq import ExecStatus
+from psycopg import OperationalError
+from psycopg.pq import ExecStatus, TransactionStatus
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection whose prepared statements outlive a rollback.
+    """A connection with transactions of few words, whose prepared statements outlive a rollback.
 
-    psycopg drops them all at each one, as the rollback may undo the making of a table that they read. This role makes
-    no tables, and every refusal of a call rolls back: the next call would prepare its statements anew.
+    psycopg drops what it has prepared at each rollback, as that may undo the making of a table that they read. This
+    role makes no tables, and every refusal of a call rolls back: the next call would prepare its statements anew.
+    psycopg's own switch between autocommit and transactions costs four times what BEGIN and COMMIT cost.
     """
+
+    def _start_transaction_under_autocommit(self) -> None:
+        """Begin; Django calls this in place of switching autocommit off."""
+        with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
+            self._command(b"BEGIN")
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        if self.connection.autocommit != autocommit:
+            super()._set_autocommit(autocommit)
+
+    def _commit(self) -> None:
+        if self.connection is None:
+            return
+        with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
+            self._command(b"COMMIT")
 
     def _rollback(self) -> None:
         if self.connection is None:
             return
         with debug_transaction(self, "ROLLBACK"), self.wrap_database_errors:
-            result = self.connection.pgconn.exec_(b"ROLLBACK")
-            if result.status != ExecStatus.COMMAND_OK:
-                # The connection is lost; psycopg tells why.
-                self.connection.rollback()
+            self._command(b"ROLLBACK")
+
+    def _command(self, command: bytes) -> None:
+        server = self.connection.pgconn
+        if command != b"BEGIN" and server.transaction_status == TransactionStatus.IDLE:
+            return
+        result = server.exec_(command)
+        if result.status != ExecStatus.COMMAND_OK:
+            raise OperationalError(result.error_message().strip() or "the connection is lost")
+        if result.command_status != command:
+            # A transaction that has failed answers COMMIT by rolling back, without an error.
+            raise OperationalError(f"{command.decode()} was answered {result.command_status!r}")

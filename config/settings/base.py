@@ -108,7 +108,7 @@ DATABASES = {
     "owner": database(environment.database_owner_url or environment.database_url),
 }
 if environment.replica_database_url:
-    DATABASES["replica"] = database(environment.replica_database_url)
+    DATABASES["replica"] = database(environment.replica_database_url, engine="config.postgresql")
     # Not even a session on a server that has been promoted may write here; a dead one is given up soon.
     DATABASES["replica"]["OPTIONS"]["options"] += " -c default_transaction_read_only=on"
     DATABASES["replica"]["OPTIONS"]["connect_timeout"] = 2
