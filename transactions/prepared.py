@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connections
-from psycopg import errors
+from psycopg import abc, errors
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.pq import ExecStatus
 from psycopg.types.datetime import TimestamptzLoader
@@ -35,7 +35,7 @@ class _Wire:
 
     connection: psycopg.Connection
     adapters: AdaptersMap = field(init=False)
-    values: Transformer = field(init=False)
+    values: abc.Transformer = field(init=False)
     prepared: dict[tuple[str, tuple[int, ...]], bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,7 +52,8 @@ class _Wire:
         types = (self.values.types or ()) if sent else ()
         name = self.prepared.get((statement, types)) or self._prepare(statement, types)
         server = self.connection.pgconn
-        result = server.exec_prepared(name, sent, self.values.formats if sent else None)
+        formats = self.values.formats if sent else None
+        result = server.exec_prepared(name, sent, formats)  # type: ignore[arg-type]  # None stands for NULL
         if result.status == _HAS_ROWS:
             self.values.set_pgresult(result)
             return self.values.load_rows(0, result.ntuples, tuple)

@@ -19,9 +19,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
             self._command(b"BEGIN")
 
-    def _set_autocommit(self, autocommit: bool) -> None:
+    def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 - as Django calls it
         if self.connection.autocommit != autocommit:
-            super()._set_autocommit(autocommit)
+            super()._set_autocommit(autocommit)  # type: ignore[misc]  # missing in the stubs
 
     def _commit(self) -> None:
         if self.connection is None:
