@@ -17,6 +17,7 @@ class Entry(TypedDict):
 
 
 BEAT: dict[str, Entry] = {
+    "publish what happened": {"task": "events.publish", "schedule": 1.0},
     "roll up the system accounts": {"task": "transactions.roll_up", "schedule": 2.0},
     "drop the bytes of old answers": {"task": "transactions.drop_old_answers", "schedule": 3600.0},
     "seal what was completed": {"task": "transactions.seal", "schedule": 60.0},
@@ -39,6 +40,8 @@ ROUTES = {
     "events.*": {"queue": WEBHOOKS},
     "events.archive_partitions": {"queue": REPORTS},
     "events.make_partitions": {"queue": REPORTS},
+    # It is short, and deliveries to slow endpoints must not hold up what they deliver.
+    "events.publish": {"queue": MONEY},
     "payments.*": {"queue": MONEY},
     "tokens.*": {"queue": REPORTS},
     "transactions.*": {"queue": MONEY},

@@ -8,14 +8,19 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, OrderBy, Q
 from uuid_utils.compat import uuid7
 
 
 class OutboxEntry(models.Model):
-    """One effect, written in the statement that had it; the relay turns it into events and deletes it."""
+    """One effect, written in the statement that had it; the relay turns it into events and deletes it.
+
+    The database numbers the entries as they are written, which for a wallet is under its lock: by `number`, and not
+    by the ids that several machines make, its entries stand in the order of what happened.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    number = models.BigIntegerField(null=True, editable=False)
     kind = models.CharField(max_length=64)
     payload = models.JSONField()
     request_id = models.CharField(max_length=128, blank=True, default="")
@@ -24,6 +29,7 @@ class OutboxEntry(models.Model):
 
     class Meta:
         db_table = "events_outbox"
+        indexes = [models.Index(OrderBy(F("number"), nulls_first=True), name="outbox_by_number")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"

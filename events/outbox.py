@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from events import context
 from events.clock import now
+from events.event_types import EVENT_TYPES
 
 INSERT_ENTRY = (
     "INSERT INTO events_outbox (id, kind, payload, request_id, traceparent, created_at)"
@@ -30,6 +31,12 @@ def entry_row(kind: str, payload: dict[str, Any], at: datetime) -> tuple[Any, ..
 
 
 def record(kind: str, payload: dict[str, Any]) -> None:
-    """Write one entry in the transaction under way; `kind` is an event type of the API (`token.created`)."""
+    """Write one entry in the transaction under way; `kind` is an event type of the API (`token.created`).
+
+    `payload` is the object as the API shows it, `id` and all; beside it `wallet_id` and `user_id` say whose event it
+    is, where they are known. Raises ValueError for a type that the API doesn't have: a bug of the caller.
+    """
+    if kind not in EVENT_TYPES:
+        raise ValueError(f"{kind} is no event type of the API")
     with connection.cursor() as cursor:
         cursor.execute(INSERT_ENTRY, entry_row(kind, payload, now()))

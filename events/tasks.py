@@ -5,7 +5,7 @@ from pathlib import Path
 from celery import shared_task
 from django.conf import settings
 
-from events import archives, partitions
+from events import archives, partitions, relay
 
 
 @shared_task(name="events.make_partitions")  # type: ignore[untyped-decorator]
@@ -24,3 +24,9 @@ def archive_partitions() -> None:
         directory = Path(settings.ARCHIVE_DIRECTORY)
         for _archived in archives.archive_old(directory=directory, months_kept=settings.RETENTION_MONTHS):
             pass
+
+
+@shared_task(name="events.publish")  # type: ignore[untyped-decorator]
+def publish() -> None:
+    """Publish what waits in the outbox; whoever comes while another worker does so has nothing to do."""
+    relay.publish_waiting()

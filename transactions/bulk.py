@@ -146,15 +146,32 @@ def _outbox_rows(transfers: Sequence[BulkTransfer], *, at: datetime) -> list[str
     tail = f"{request.request_id.translate(_ESCAPES)}\t{request.traceparent}\t{at}"
     rows = []
     for posted in transfers:
-        lines = ",".join(
-            f'["{line_id}","{account.id}","{line_type}",{amount},"{account.currency}",{seq},{balance}]'
-            for (line_id, account, amount, seq, balance, _), line_type in (
-                (posted.debit, LineType.TRANSFER_OUT.value),
-                (posted.credit, LineType.TRANSFER_IN.value),
-            )
-        )
-        payload = f'{{"transfer":"{posted.id}","kind":"transfer","failure_code":"","lines":[{lines}],"accounts":[]}}'
-        rows.append(f"{uuid_utils.uuid7()}\ttransfer.completed\t{payload}\t{tail}")
+        payload = {
+            "transfer": posted.id,
+            "kind": TransferKind.TRANSFER.value,
+            "is_new": True,
+            "description": posted.description,
+            "reference": "",
+            "metadata": posted.metadata,
+            "payment_id": None,
+            "refund_of": None,
+            "failure_code": "",
+            "effective_at": at,
+            "created_at": at,
+            "lines": [
+                (line_id, account.id, line_type, amount, account.currency, seq, balance, completed_at)
+                for (line_id, account, amount, seq, balance, completed_at), line_type in (
+                    (posted.debit, LineType.TRANSFER_OUT.value),
+                    (posted.credit, LineType.TRANSFER_IN.value),
+                )
+            ],
+            "accounts": [
+                (account.id, account.currency, balance, account.held)
+                for _, account, _, _, balance, _ in (posted.debit, posted.credit)
+            ],
+        }
+        written = orjson.dumps(payload, option=orjson.OPT_UTC_Z).decode().translate(_ESCAPES)
+        rows.append(f"{uuid_utils.uuid7()}\ttransfer.completed\t{written}\t{tail}")
     return rows
 
 

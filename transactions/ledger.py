@@ -31,6 +31,8 @@ from transactions.statement_parts import (
     Change,
     Statement,
     line_rows,
+    outbox_account,
+    outbox_line,
     transfer_row,
 )
 
@@ -190,7 +192,7 @@ def _write_new(
         "transfer", INSERT_TRANSFER, [transfer_row(movement, request_id=context.current().request_id)]
     )
     statement.add("lines", INSERT_LINES, line_rows(movement))
-    _add_traces(statement, movement, changed)
+    _add_traces(statement, movement, changed, is_new=True)
     for change in beside(movement) if beside is not None else ():
         statement.add(*change)
     if call is not None:
@@ -211,25 +213,31 @@ def _write_end(movement: Movement, accounts: Sequence[Account]) -> Movement:
         SETTLE_LINES,
         [(line.id, status, line.seq, line.balance_after, line.completed_at) for line in movement.lines],
     )
-    _add_traces(statement, movement, changed)
+    _add_traces(statement, movement, changed, is_new=False)
     write(statement, changed)
     return movement
 
 
-def _add_traces(statement: Statement, movement: Movement, changed: Sequence[Account]) -> None:
+def _add_traces(
+    statement: Statement, movement: Movement, changed: Sequence[Account], *, is_new: bool
+) -> None:
     if movement.status is PostingStatus.COMPLETED:
         deltas = [(line.account_id, line.amount) for line in movement.lines if line.rolled_up]
         statement.add("deltas", INSERT_DELTAS, deltas)
     payload = {
         "transfer": movement.id,
         "kind": movement.kind.value,
+        "is_new": is_new,
+        "description": movement.description,
+        "reference": movement.reference,
+        "metadata": movement.metadata,
+        "payment_id": movement.payment_id,
+        "refund_of": movement.refund_of,
         "failure_code": movement.failure_code,
-        "lines": [
-            (line.id, line.account_id, line.type, line.amount, line.currency, line.seq, line.balance_after)
-            for line in movement.lines
-            if not line.rolled_up
-        ],
-        "accounts": [(account.id, account.balance, account.held, account.version) for account in changed],
+        "effective_at": movement.effective_at,
+        "created_at": movement.created_at,
+        "lines": [outbox_line(line) for line in movement.lines if not line.rolled_up],
+        "accounts": [outbox_account(account) for account in changed],
     }
     entry = outbox.entry_row(f"transfer.{movement.status.value}", payload, movement.completed_at or now())
     statement.add("outbox", INSERT_OUTBOX, [entry])

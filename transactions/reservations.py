@@ -17,7 +17,7 @@ from transactions.idempotency import Answer, KeyedCall
 from transactions.locked_writes import add_accounts, add_key, write
 from transactions.models import HoldStatus, LineType, TransferKind
 from transactions.movements import Entry, Movement
-from transactions.statement_parts import INSERT_OUTBOX, Change, Part, Statement
+from transactions.statement_parts import INSERT_OUTBOX, Change, Part, Statement, outbox_account
 
 INSERT_HOLD = Part(
     "INSERT INTO transactions_hold (id, account_id, amount, captured, status, description, reference, metadata,"
@@ -120,6 +120,5 @@ def _update(hold: HeldAmount) -> Change:
 
 
 def _event(hold: HeldAmount, kind: str, changed: Sequence[Account]) -> Change:
-    accounts = [(account.id, account.balance, account.held, account.version) for account in changed]
-    payload = {**as_shown(hold), "accounts": accounts}
+    payload = {**as_shown(hold), "accounts": [outbox_account(account) for account in changed]}
     return Change("hold_event", INSERT_OUTBOX, [outbox.entry_row(kind, payload, now())])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from transactions.accounts import Account
-from transactions.movements import Movement
+from transactions.movements import Line, Movement
 
 
 class Part(NamedTuple):
@@ -168,3 +168,22 @@ def line_rows(movement: Movement) -> list[tuple[Any, ...]]:
         )
         for line in movement.lines
     ]
+
+
+def outbox_line(line: Line) -> tuple[Any, ...]:
+    """Give a wallet's line as an outbox entry has it; `events.expansion` reads it."""
+    return (
+        line.id,
+        line.account_id,
+        line.type,
+        line.amount,
+        line.currency,
+        line.seq,
+        line.balance_after,
+        line.completed_at,
+    )
+
+
+def outbox_account(account: Account) -> tuple[Any, ...]:
+    """Give a changed account as an outbox entry has it: amounts in minor units."""
+    return (account.id, account.currency, account.balance, account.held)

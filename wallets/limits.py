@@ -137,7 +137,7 @@ def set_limits(
             before=before,
             after=after,
         )
-        outbox.record("wallet.updated", {"id": wallet.id, "user_id": wallet.user_id, "limits": after})
+        outbox.record("wallet.updated", cached_reads.as_shown(wallet) | {"limits": after})
         cached_reads.replace_after_commit(wallet)
         return store(call, after)
 

@@ -115,6 +115,28 @@ FIGURES = (
     ),
     Figure(
         GaugeMetricFamily,
+        "open_wallet_outbox_lag_seconds",
+        "Age of the oldest effect that is not published yet.",
+        (),
+        "SELECT coalesce((SELECT extract(epoch FROM now() - created_at) FROM events_outbox"
+        " ORDER BY number NULLS FIRST LIMIT 1), 0)",
+    ),
+    Figure(
+        GaugeMetricFamily,
+        "open_wallet_outbox_set_aside",
+        "Effects that could not be taken apart into events: 0, or somebody must look at them.",
+        (),
+        "SELECT count(*) FROM events_outbox WHERE number >= 1::bigint << 62",
+    ),
+    Figure(
+        GaugeMetricFamily,
+        "open_wallet_last_event_position",
+        "The last position that was given to an event.",
+        (),
+        "SELECT last FROM events_eventposition",
+    ),
+    Figure(
+        GaugeMetricFamily,
         "open_wallet_newest_checkpoint_age_seconds",
         "Time since a checkpoint sealed anything; it grows as well while nothing happens.",
         (),

@@ -193,6 +193,8 @@ SPECTACULAR_SETTINGS = {
 
 PROBLEM_WRITER = "config.gateway.errors.stored_problem"
 AUDIT_TRAIL = "events.audit.record"
+# What the floors below the book ask of it, which they may not import.
+WALLET_OWNERS = "transactions.queries.owners_of"
 
 REDIS_URL = environment.redis_url
 CACHES: dict[str, dict[str, Any]] = (

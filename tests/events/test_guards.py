@@ -147,6 +147,7 @@ def test_when_the_indexes_are_listed_then_there_are_these_and_no_others(db):
         "events_event_pkey": "btree (id)",
         "events_eventposition_pkey": "btree (id)",
         "events_outbox_pkey": "btree (id)",
+        "outbox_by_number": "btree (number NULLS FIRST)",
         "delivery_by_endpoint": "btree (endpoint_id, id)",
         "delivery_by_event": "btree (event_id)",
         "delivery_due": "btree (due_at) WHERE ((status)::text = 'pending'::text)",

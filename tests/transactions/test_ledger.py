@@ -80,8 +80,19 @@ def test_when_a_movement_is_posted_then_every_table_says_the_same():
     assert list(RollUpDelta.objects.values_list("account_id", "amount")) == [(merchant.id, 2_500)]
     event = OutboxEntry.objects.get()
     assert (event.kind, event.request_id) == ("transfer.completed", "request-1")
-    assert event.payload["accounts"] == [[str(wallet_id), 7_500, 0, 3]]
-    assert event.payload["lines"] == [[str(lines[0].id), str(wallet_id), "payment", -2_500, "USD", 2, 7_500]]
+    assert event.payload["accounts"] == [[str(wallet_id), "USD", 7_500, 0]]
+    assert event.payload["lines"] == [
+        [
+            str(lines[0].id),
+            str(wallet_id),
+            "payment",
+            -2_500,
+            "USD",
+            2,
+            7_500,
+            account.posted_at.isoformat().replace("+00:00", "Z"),
+        ]
+    ]
     key = IdempotencyKey.objects.get(principal=ACTOR, key="key-1")
     assert (key.status, bytes(key.body)) == (201, posted.stored_answer.body)
     assert key.resource == f"transfer:{posted.id}"
