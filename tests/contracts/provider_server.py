@@ -68,6 +68,11 @@ class ProviderApi(ABC):
         with self.lock:
             self._failures.extend(failures)
 
+    def heal(self) -> None:
+        """Forget the failures that were told ahead."""
+        with self.lock:
+            self._failures.clear()
+
     def taken_failure(self) -> str:
         with self.lock:
             return self._failures.pop(0) if self._failures else ""
@@ -80,7 +85,8 @@ class ProviderApi(ABC):
 class _Handler(BaseHTTPRequestHandler):
     api: ProviderApi
     protocol_version = "HTTP/1.1"
-    wbufsize = 0
+    # Head and body are two writes, which would wait for each other.
+    disable_nagle_algorithm = True
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)

@@ -36,7 +36,7 @@ class BasisTheoryReference:
     def read(cls, ref: str) -> "BasisTheoryReference":
         """Read what `str` wrote. Raises ValueError."""
         kind, _, item_id = ref.partition(":")
-        if kind not in get_args(ItemKind):
+        if kind not in get_args(ItemKind) or not item_id:
             raise ValueError("The reference is not one of Basis Theory.")
         return cls(cast("ItemKind", kind), item_id)
 
