@@ -6,10 +6,12 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -18,10 +20,20 @@ from psycopg import sql
 
 from tests.benchmarks import report
 from tests.benchmarks.cpu import parent_of
-from tests.benchmarks.http_requests import own_requests, usual_requests
+from tests.benchmarks.growth import LEVELS, LONG_HISTORY, SHORT_HISTORY, Book, walk_history
+from tests.benchmarks.http_requests import batch_requests, own_requests, requests_into_one, usual_requests
 from tests.benchmarks.machine import described
-from tests.benchmarks.measurements import Measurement, Services, over_http, with_pgbench
-from tests.benchmarks.seeds import CURRENCIES, FIRST_NUMBER, seed
+from tests.benchmarks.measurements import (
+    Measurement,
+    Services,
+    in_process,
+    over_http,
+    pgbench_environment,
+    run_pgbench,
+    with_pgbench,
+)
+from tests.benchmarks.numbered import CURRENCIES, FIRST_NUMBER
+from tests.benchmarks.seeds import seed
 from tests.benchmarks.servers import ROOT, Server, free_port, served
 from tests.benchmarks.transfer_steps import SCRIPT, RecordedTransfer, record_transfer
 from transactions.integrity import check_books
@@ -31,6 +43,10 @@ CUSTOMERS = 500
 PAIRS_OF_EACH_CLIENT = 124
 PROTOCOLS = {report.PGBENCH: "simple", report.PREPARED: "prepared"}
 WARM_UP_S = 1.0
+BATCHES = {report.BATCH: 1_000, report.LARGE_BATCH: 10_000}
+BATCHES_AT_ONCE = 2
+CROWD = 64
+TPC_B_SCALE = 10
 LATEST = ROOT / "docs" / "benchmarks" / "latest.json"
 
 
@@ -48,6 +64,7 @@ def measure(*, port: int) -> int:
     seconds = float(os.environ.get("BENCH_SECONDS") or 5)
     rounds = int(os.environ.get("BENCH_ROUNDS") or 3)
     connections = int(os.environ.get("BENCH_CONNECTIONS") or 8)
+    most_lines = int(os.environ.get("BENCH_LINES") or LEVELS[-1])
     # Two wallets for each pair, as many for each customer as there are currencies; the first round warms up.
     customers_of_round = connections * PAIRS_OF_EACH_CLIENT * 2 // len(CURRENCIES)
     to_record = CUSTOMERS + (rounds + 1) * len(PROTOCOLS) * customers_of_round
@@ -64,8 +81,15 @@ def measure(*, port: int) -> int:
         store, store_version = _store()
         services = Services(postgresql=parent_of(connection.info.backend_pid), store=store)
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        usual, (usual_transfers, usual_reads) = running.enter_context(_usual_drf(connection, folder))
+        tpc_b = running.enter_context(_tpc_b(connection))
+        usual_environment, usual, (usual_transfers, usual_reads) = running.enter_context(
+            _usual_drf(connection, folder)
+        )
         transfers, reads = own_requests(port=port, customers=CUSTOMERS)
+        into_one, payments = requests_into_one(port=port, customers=CUSTOMERS)
+        batches = {
+            size: batch_requests(port=port, customers=CUSTOMERS, size=size) for size in BATCHES.values()
+        }
         own = running.enter_context(
             served(
                 "config.wsgi:application",
@@ -82,18 +106,44 @@ def measure(*, port: int) -> int:
             for run, (name, protocol) in enumerate(PROTOCOLS.items(), place * len(PROTOCOLS)):
                 first_wallet = (CUSTOMERS + run * customers_of_round) * len(CURRENCIES)
                 found[name] = _pgbench(recorded, protocol, run, first_wallet, connections, lasting, services)
+            tell = partial(ask, own, seconds=lasting)
+            tell_usual = partial(ask, usual, seconds=lasting)
             found |= {
-                report.TRANSFER: ask(own, requests=transfers, expected_status="201", seconds=lasting),
-                report.USUAL_TRANSFER: ask(
-                    usual, requests=usual_transfers, expected_status="201", seconds=lasting
+                report.TRANSFER: tell(requests=transfers, expected_status="201"),
+                report.USUAL_TRANSFER: tell_usual(requests=usual_transfers, expected_status="201"),
+                report.READ: tell(requests=reads, expected_status="200"),
+                report.USUAL_READ: tell_usual(requests=usual_reads, expected_status="200"),
+                report.HOT: tell(requests=into_one, expected_status="201"),
+                report.HOT_CROWD: tell(requests=into_one, expected_status="201", connections=CROWD),
+                report.SYSTEM: tell(requests=payments, expected_status="201"),
+                report.TPC_B: run_pgbench(
+                    database_url=tpc_b, connections=connections, seconds=lasting, services=services
                 ),
-                report.READ: ask(own, requests=reads, expected_status="200", seconds=lasting),
-                report.USUAL_READ: ask(usual, requests=usual_reads, expected_status="200", seconds=lasting),
             }
+            for name, size in BATCHES.items():
+                found[name] = tell(
+                    requests=batches[size], expected_status="200", connections=BATCHES_AT_ONCE, effects=size
+                )
+            for name, whose, environment in (
+                (report.IN_PROCESS, "own", {}),
+                (report.USUAL_IN_PROCESS, "usual", usual_environment),
+            ):
+                found[name] = in_process(whose, environment=environment, seconds=lasting, services=services)
             if place:
                 print(f"round {place} of {rounds} is done", file=sys.stderr)
                 for name, measurement in found.items():
                     taken.setdefault(name, []).append(measurement)
+        crowd_p99_ms = median(one.p99_ms for one in taken[report.HOT_CROWD])
+        figures = [
+            report.Figure("into one wallet, 64 clients, p99 in ms", crowd_p99_ms, at_most=150.0),
+            report.Figure("statements between BEGIN and COMMIT", recorded.round_trips - 2, at_most=4.0),
+        ]
+        growth, of_history = _grown(
+            partial(ask, own, requests=transfers, expected_status="201", seconds=seconds),
+            port=port,
+            first_customer=to_record + 2,
+            most_lines=most_lines,
+        )
     result = report.keep(
         LATEST,
         machine=described(postgresql=version, key_value_store=store_version),
@@ -104,9 +154,66 @@ def measure(*, port: int) -> int:
             "round_trips": recorded.round_trips,
         },
         taken=taken,
+        figures=[*figures, *of_history],
+        growth=growth,
     )
     print(report.printed(result))
     return _prove_the_books()
+
+
+def _grown(
+    transfer: Callable[[], Measurement], *, port: int, first_customer: int, most_lines: int
+) -> tuple[list[dict[str, Any]], list[report.Figure]]:
+    """Grow the book step by step: transfers at each size, and pages of a long history at the last."""
+    with psycopg.connect(_owner_url()) as connection:
+        book = Book(connection, first_customer)
+        short = book.add_pairs(1, transfers_each=SHORT_HISTORY)
+        of_short = walk_history(port=port, wallet=short)
+        long = book.add_pairs(1, transfers_each=LONG_HISTORY)
+        levels = []
+        for lines in (level for level in LEVELS if level <= most_lines):
+            book.grow_to(max(lines, book.lines))
+            found = transfer()
+            levels.append(
+                {
+                    "lines": book.lines,
+                    "transfers": round(found.rate, 1),
+                    "application_cpu_ms": round(found.application_cpu_ms, 3),
+                    "postgresql_cpu_ms": round(found.postgresql_cpu_ms, 3),
+                }
+            )
+            print(f"{book.lines:,} lines are there", file=sys.stderr)
+        of_long = walk_history(port=port, wallet=long)
+    return levels, [
+        report.Figure(
+            "first page of 100,000 lines / page of a small book",
+            of_long.first_ms / of_short.first_ms,
+            at_most=2.0,
+        ),
+        report.Figure(
+            "deepest page of 100,000 lines / page of a small book",
+            of_long.deepest_ms / of_short.first_ms,
+            at_most=2.0,
+        ),
+    ]
+
+
+@contextmanager
+def _tpc_b(owner: psycopg.Connection) -> Iterator[str]:
+    """Make a database of its own for pgbench's own script; gives its URL."""
+    name = f"tpc_b_{secrets.token_hex(4)}"
+    url = urlunsplit(urlsplit(_owner_url())._replace(path=f"/{name}"))
+    owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        subprocess.run(
+            ["pgbench", "--initialize", "--quiet", f"--scale={TPC_B_SCALE}"],
+            env=pgbench_environment(url),
+            capture_output=True,
+            check=True,
+        )
+        yield url
+    finally:
+        owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _pgbench(
@@ -137,8 +244,8 @@ def _pgbench(
 @contextmanager
 def _usual_drf(
     owner: psycopg.Connection, folder: Path
-) -> Iterator[tuple[Server, tuple[list[str], list[str]]]]:
-    """Serve the baseline from a database of its own; gives it with its requests, transfers and reads."""
+) -> Iterator[tuple[dict[str, str], Server, tuple[list[str], list[str]]]]:
+    """Serve the baseline from a database of its own; gives its environment, server, and requests."""
     name = f"usual_drf_{secrets.token_hex(4)}"
     url = urlunsplit(urlsplit(_owner_url())._replace(path=f"/{name}"))
     environment = {
@@ -164,7 +271,7 @@ def _usual_drf(
             environment=environment,
             log=folder / "usual_drf.log",
         ) as server:
-            yield server, requests
+            yield environment, server, requests
     finally:
         owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -4,9 +4,13 @@ import json
 import random
 from typing import Any
 
+from uuid_utils.compat import uuid7
+
 from tests.benchmarks.load import KEY
-from tests.benchmarks.seeds import CURRENCIES, wallet_id
+from tests.benchmarks.numbered import CURRENCIES, wallet_id
 from tests.benchmarks.transfer_steps import AMOUNT, TRANSFER_PATH, access_token, transfer_body
+from users.credentials import sign_access
+from users.roles import ROLES, SERVICE
 
 COUNT = 4000
 
@@ -23,6 +27,40 @@ def own_requests(*, port: int, customers: int) -> tuple[list[str], list[str]]:
         transfers.append(_post(TRANSFER_PATH, port, tokens[customer], body))
         reads.append(_get(f"/api/v1/wallet/{wallet_id(source)}", port, tokens[customer]))
     return transfers, reads
+
+
+def requests_into_one(*, port: int, customers: int) -> tuple[list[str], list[str]]:
+    """Make transfers of many customers into one wallet, and their payments into the merchant's account."""
+    tokens = [access_token(customer=customer) for customer in range(customers)]
+    transfers, payments = [], []
+    for _ in range(COUNT):
+        customer = random.randrange(1, customers)
+        source = customer * len(CURRENCIES)
+        body = transfer_body(source=source, target=0)
+        transfers.append(_post(TRANSFER_PATH, port, tokens[customer], body))
+        payment = {"amount": AMOUNT, "currency": CURRENCIES[0]}
+        path = f"/api/v1/wallet/{wallet_id(source)}/pay"
+        payments.append(_post(path, port, tokens[customer], payment))
+    return transfers, payments
+
+
+def batch_requests(*, port: int, customers: int, size: int) -> list[str]:
+    """Make batches of transfers between random customers, as a service client sends them."""
+    token = sign_access(bearer_id=uuid7(), role=SERVICE, permissions=ROLES[SERVICE])
+    requests = []
+    for _ in range(4):
+        items = []
+        for _ in range(size):
+            source, target = random.sample(range(customers), 2)
+            place = random.randrange(len(CURRENCIES))
+            items.append(
+                transfer_body(
+                    source=source * len(CURRENCIES) + place, target=target * len(CURRENCIES) + place
+                )
+            )
+        body = {"transfers": items, "atomic": False}
+        requests.append(_post("/api/v1/wallet/transfer/batch", port, token, body))
+    return requests
 
 
 def usual_requests(*, port: int, customers: list[dict[str, Any]]) -> tuple[list[str], list[str]]:

@@ -68,8 +68,12 @@ def over_http(
     connections: int,
     seconds: float,
     services: Services,
+    effects: int = 1,
 ) -> Measurement:
-    """Send requests to a server for that long. Any answer but the expected one ends the benchmark."""
+    """Send requests to a server for that long. Any answer but the expected one ends the benchmark.
+
+    `effects` is how many operations one request stands for; times stay those of a request.
+    """
     plan = {"port": server.port, "requests": requests, "connections": connections, "seconds": seconds}
     meter = _Meter(services, [server.pid])
     ended = subprocess.run(
@@ -86,7 +90,7 @@ def over_http(
         raise SystemExit(
             f"Expected {expected_status}, was answered {outcome['statuses']}.\n{server.last_words()}"
         )
-    operations = len(outcome["times_s"])
+    operations = len(outcome["times_s"]) * effects
     application, postgresql, store = meter.for_each(operations)
     times_ms = sorted(seconds * 1000 for seconds in outcome["times_s"])
     return Measurement(
@@ -115,30 +119,31 @@ def with_pgbench(
     `protocol` is pgbench's: `simple`, its default, sends each statement as text with its values in it, `prepared`
     plans it once. pgbench is the application here: its CPU counts as the application's does elsewhere.
     """
-    url = urlsplit(database_url)
     if protocol == "simple":
         constants = {name: "'" + value.replace("'", "''") + "'" for name, value in constants.items()}
     defined = {**constants, **{name: str(value) for name, value in variables.items()}}
+    return run_pgbench(
+        f"--protocol={protocol}",
+        f"--file={SCRIPT}",
+        *(f"--define={name}={value}" for name, value in defined.items()),
+        database_url=database_url,
+        connections=connections,
+        seconds=seconds,
+        services=services,
+    )
+
+
+def run_pgbench(
+    *arguments: str, database_url: str, connections: int, seconds: float, services: Services
+) -> Measurement:
+    """Run pgbench for that long, with its own script TPC-B or the one that the arguments name."""
     with tempfile.TemporaryDirectory() as folder:
-        command = ["pgbench", "--no-vacuum", f"--protocol={protocol}", f"--file={SCRIPT}"]
-        command += [f"--client={connections}", "--jobs=1", f"--time={max(1, round(seconds))}"]
+        command = ["pgbench", "--no-vacuum", f"--client={connections}", "--jobs=1"]
+        command += [f"--time={max(1, round(seconds))}", *arguments]
         command += ["--log", f"--sampling-rate={LOGGED_SHARE}", f"--log-prefix={folder}/times"]
-        command += [f"--define={name}={value}" for name, value in defined.items()]
         meter = _Meter(services, [])
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ended = subprocess.run(
-            command,
-            env={
-                "PATH": os.environ.get("PATH", ""),
-                "PGHOST": url.hostname or "127.0.0.1",
-                "PGPORT": str(url.port or 5432),
-                "PGUSER": unquote(url.username or ""),
-                "PGPASSWORD": unquote(url.password or ""),
-                "PGDATABASE": url.path.lstrip("/"),
-            },
-            capture_output=True,
-            text=True,
-        )
+        ended = subprocess.run(command, env=pgbench_environment(database_url), capture_output=True, text=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         pgbench_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
         processed = re.search(r"transactions actually processed: (\d+)", ended.stdout)
@@ -157,6 +162,45 @@ def with_pgbench(
         p50_ms=quantile(times_ms, 0.50),
         p99_ms=quantile(times_ms, 0.99),
         application_cpu_ms=pgbench_s * 1000 / int(processed[1]),
+        postgresql_cpu_ms=postgresql,
+        store_cpu_ms=store,
+    )
+
+
+def pgbench_environment(database_url: str) -> dict[str, str]:
+    """Tell libpq's programs which database to use, by their environment."""
+    url = urlsplit(database_url)
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "PGHOST": url.hostname or "127.0.0.1",
+        "PGPORT": str(url.port or 5432),
+        "PGUSER": unquote(url.username or ""),
+        "PGPASSWORD": unquote(url.password or ""),
+        "PGDATABASE": url.path.lstrip("/"),
+    }
+
+
+def in_process(whose: str, *, environment: dict[str, str], seconds: float, services: Services) -> Measurement:
+    """Transfer in a process without HTTP, by the use case (`own`) or by the ORM (`usual`)."""
+    meter = _Meter(services, [])
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.in_process", whose, str(seconds)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    if ended.returncode != 0:
+        raise SystemExit(f"Transfers in process failed: {ended.stderr[-2000:]}")
+    told = json.loads(ended.stdout)
+    operations = round(told["rate"] * seconds)
+    _, postgresql, store = meter.for_each(operations)
+    return Measurement(
+        operations=operations,
+        rate=told["rate"],
+        p50_ms=1000 / told["rate"],
+        p99_ms=0.0,
+        application_cpu_ms=told["cpu_ms"],
         postgresql_cpu_ms=postgresql,
         store_cpu_ms=store,
     )

@@ -1,6 +1,7 @@
 """The figures: medians of the rounds, the ratios that matter, a table for people and JSON to keep."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -14,6 +15,14 @@ TRANSFER = "transfer over HTTP"
 USUAL_TRANSFER = "transfer, usual DRF"
 READ = "wallet read over HTTP"
 USUAL_READ = "wallet read, usual DRF"
+TPC_B = "TPC-B (pgbench's own)"
+BATCH = "transfers, 1,000 in a batch"
+LARGE_BATCH = "transfers, 10,000 in a batch"
+HOT = "transfers into one wallet"
+HOT_CROWD = "transfers into one wallet, 64 clients"
+SYSTEM = "payments into a system account"
+IN_PROCESS = "transfer in process"
+USUAL_IN_PROCESS = "transfer in process, usual ORM"
 CPU_RATIO = "CPU of a transfer, application and PostgreSQL / SQL alone"
 
 
@@ -55,6 +64,12 @@ RATIOS = (
     Ratio("transfer rate / usual DRF", (TRANSFER, "rate"), (USUAL_TRANSFER, "rate"), at_least=3.0),
     Ratio("wallet read rate / usual DRF", (READ, "rate"), (USUAL_READ, "rate"), at_least=4.0),
     Ratio("wallet read, p99 / p50", (READ, "p99_ms"), (READ, "p50_ms"), at_most=5.0),
+    Ratio("transfers in batches of 1,000 / TPC-B", (BATCH, "rate"), (TPC_B, "rate"), at_least=10.0),
+    Ratio("transfers in batches of 10,000 / TPC-B", (LARGE_BATCH, "rate"), (TPC_B, "rate"), at_least=20.0),
+    Ratio("rate into one wallet / spread over many", (HOT, "rate"), (TRANSFER, "rate"), at_least=0.55),
+    Ratio("rate into one wallet, 64 clients / 8", (HOT_CROWD, "rate"), (HOT, "rate"), at_least=0.8),
+    Ratio("rate into a system account / spread", (SYSTEM, "rate"), (TRANSFER, "rate"), at_least=1.0),
+    Ratio("transfer in process / usual ORM", (IN_PROCESS, "rate"), (USUAL_IN_PROCESS, "rate"), at_least=3.0),
 )
 COLUMNS = {
     "rate": "per second",
@@ -66,8 +81,23 @@ COLUMNS = {
 }
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A value that is no ratio of two rounds' measurements, and its bound."""
+
+    name: str
+    value: float
+    at_most: float
+
+
 def keep(
-    path: Path, *, machine: dict[str, Any], settings: dict[str, Any], taken: dict[str, list[Measurement]]
+    path: Path,
+    *,
+    machine: dict[str, Any],
+    settings: dict[str, Any],
+    taken: dict[str, list[Measurement]],
+    figures: Sequence[Figure] = (),
+    growth: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Sum up the rounds, write them to `path` and return them. A ratio is the median of the rounds' own ratios."""
     rounds = [dict(zip(taken, found, strict=True)) for found in zip(*taken.values(), strict=True)]
@@ -75,6 +105,12 @@ def keep(
     for ratio in RATIOS:
         value = median(ratio.of(found) for found in rounds)
         ratios[ratio.name] = {"value": round(value, 3), "wanted": ratio.wanted, "is_met": ratio.is_met(value)}
+    for figure in figures:
+        ratios[figure.name] = {
+            "value": round(figure.value, 3),
+            "wanted": f"≤ {figure.at_most:g}",
+            "is_met": figure.value <= figure.at_most,
+        }
     result = {
         "machine": machine,
         "settings": settings,
@@ -83,6 +119,7 @@ def keep(
             for name, found in taken.items()
         },
         "ratios": ratios,
+        "growth": list(growth),
         "rounds": {name: [asdict(one) for one in found] for name, found in taken.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,13 +141,18 @@ def printed(result: dict[str, Any]) -> str:
         f"Medians of {settings['rounds']} interleaved rounds of {settings['seconds']:g} s; {settings['connections']} connections",
         f"A transfer takes {settings['round_trips']} round trips to PostgreSQL.",
         "",
-        f"{'':<32}" + "".join(f"{title:>15}" for title in COLUMNS.values()),
+        f"{'':<40}" + "".join(f"{title:>15}" for title in COLUMNS.values()),
     ]
     for name, figures in result["medians"].items():
-        lines.append(f"{name:<32}" + "".join(f"{figures[column]:>15,.2f}" for column in COLUMNS))
+        lines.append(f"{name:<40}" + "".join(f"{figures[column]:>15,.2f}" for column in COLUMNS))
     lines.append("")
     for name, ratio in result["ratios"].items():
         verdict = "" if ratio["is_met"] else "   not met"
         wanted = f"   wanted {ratio['wanted']}" if ratio["wanted"] else ""
         lines.append(f"{name:<60}{ratio['value']:>8.2f}{wanted}{verdict}")
+    lines.extend(
+        f"among {level['lines']:>9,} lines: {level['transfers']:,.0f} transfers a second over HTTP,"
+        f" {level['application_cpu_ms'] + level['postgresql_cpu_ms']:.2f} ms of CPU each"
+        for level in result["growth"]
+    )
     return "\n".join([*lines, ""])

@@ -8,18 +8,12 @@ from its value alone. Their money comes from the adjustments account, so that th
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from uuid_utils.compat import uuid7
 
+from tests.benchmarks.numbered import CURRENCIES, CUSTOMER_PREFIX, FIRST_NUMBER, WALLET_PREFIX
 from transactions import chart
-
-CURRENCIES = ("USD", "EUR", "GBP", "CHF")
-# Letters among the digits, as in real ids: digits alone look like card numbers to the log's redaction.
-FIRST_NUMBER = 10_000_000_000
-WALLET_PREFIX = "0190a11e-b0bb-7abc-8abc-a"
-CUSTOMER_PREFIX = "0190a11e-b0bb-7abc-9abc-a"
 
 
 @dataclass(frozen=True)
@@ -58,16 +52,6 @@ SOURCE = Standing(
 TARGET = Standing(
     version=1_101, booked=(6_000_000_000, -4_000_000, 1_000), day_amount=8_100_000, month_amount=9_100_000
 )
-
-
-def wallet_id(number: int) -> UUID:
-    """Tell the id of wallet `number`; its last digits are the number in decimal."""
-    return UUID(f"{WALLET_PREFIX}{FIRST_NUMBER + number}")
-
-
-def customer_id(number: int) -> UUID:
-    """Tell the id of customer `number`."""
-    return UUID(f"{CUSTOMER_PREFIX}{FIRST_NUMBER + number}")
 
 
 _CUSTOMERS = """

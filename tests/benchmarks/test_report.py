@@ -6,14 +6,7 @@ from pathlib import Path
 from tests.benchmarks import report
 from tests.benchmarks.measurements import Measurement, quantile
 
-NAMES = (
-    report.PGBENCH,
-    report.PREPARED,
-    report.TRANSFER,
-    report.USUAL_TRANSFER,
-    report.READ,
-    report.USUAL_READ,
-)
+NAMES = {name for ratio in report.RATIOS for name in (ratio.over[0], ratio.under[0])}
 
 
 def measured(rate: float, *, application_cpu_ms: float = 0.0, postgresql_cpu_ms: float = 1.0) -> Measurement:
@@ -36,7 +29,9 @@ def test_when_rounds_differ_then_ratios_are_medians_of_the_rounds_own(tmp_path: 
         measured(100.0, application_cpu_ms=0.5),
     ]
 
-    kept = report.keep(tmp_path / "figures.json", machine={}, settings={}, taken=taken)
+    pages = report.Figure("page of history, deepest / first", 2.4, at_most=2.0)
+
+    kept = report.keep(tmp_path / "figures.json", machine={}, settings={}, taken=taken, figures=[pages])
 
     assert kept["medians"][report.TRANSFER]["rate"] == 40.0
     assert kept["ratios"]["transfer rate / SQL alone"] == {"value": 0.4, "wanted": "≥ 0.45", "is_met": False}
@@ -50,6 +45,7 @@ def test_when_rounds_differ_then_ratios_are_medians_of_the_rounds_own(tmp_path: 
         "wanted": "",
         "is_met": True,
     }
+    assert kept["ratios"][pages.name] == {"value": 2.4, "wanted": "≤ 2", "is_met": False}
     assert json.loads((tmp_path / "figures.json").read_text()) == kept
 
 

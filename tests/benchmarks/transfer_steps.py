@@ -16,15 +16,8 @@ from uuid import UUID, uuid4
 from django.db import connections
 from django.test import Client
 
-from tests.benchmarks.seeds import (
-    CURRENCIES,
-    FIRST_NUMBER,
-    SOURCE,
-    TARGET,
-    WALLET_PREFIX,
-    customer_id,
-    wallet_id,
-)
+from tests.benchmarks.numbered import CURRENCIES, FIRST_NUMBER, WALLET_PREFIX, customer_id, wallet_id
+from tests.benchmarks.seeds import SOURCE, TARGET
 from tests.benchmarks.wire import Conversation, Step, overheard
 from users.credentials import sign_access
 from users.roles import ROLES, Role

@@ -20,7 +20,7 @@ def main() -> None:
     from django.core.management import call_command
     from rest_framework_simplejwt.tokens import AccessToken
 
-    from tests.benchmarks.seeds import CURRENCIES
+    from tests.benchmarks.numbered import CURRENCIES
     from tests.benchmarks.usual_drf.models import Wallet
 
     # The users' tables first: those of this project have no migrations, but point at them.

@@ -61,29 +61,44 @@ class TransferView(generics.GenericAPIView):
         key = request.headers["Idempotency-Key"]
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        with transaction.atomic():
-            earlier = Transfer.objects.filter(idempotency_key=key).first()
-            if earlier is not None:
-                return Response(self.get_serializer(earlier).data)
-            attrs = serializer.validated_data
-            ids = [attrs["from_wallet"].pk, attrs["to_wallet"].pk]
-            locked = {
-                wallet.pk: wallet
-                for wallet in Wallet.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-            }
-            source, target = (locked[wallet_id] for wallet_id in ids)
-            if source.status != "active" or target.status != "active" or source.balance < attrs["amount"]:
-                raise serializers.ValidationError("The money can't be moved.")
-            source.balance -= attrs["amount"]
-            target.balance += attrs["amount"]
-            source.save()
-            target.save()
-            transfer = serializer.save(idempotency_key=key)
-            for wallet, kind, amount in (
-                (source, "debit", -transfer.amount),
-                (target, "credit", transfer.amount),
-            ):
-                Transaction.objects.create(
-                    wallet=wallet, transfer=transfer, type=kind, amount=amount, balance_after=wallet.balance
-                )
-        return Response(serializer.data, status=status.HTTP_201_CREATED)
+        try:
+            transfer = move(serializer.validated_data, key=key)
+        except RefusedMove:
+            raise serializers.ValidationError("The money can't be moved.") from None
+        return Response(self.get_serializer(transfer).data, status=status.HTTP_201_CREATED)
+
+
+class RefusedMove(Exception):
+    """A wallet is not active, or has too little."""
+
+
+def move(attrs: dict[str, Any], *, key: str) -> Transfer:
+    """Lock both wallets, move the money and write its lines; an earlier transfer of the same key stands."""
+    ids = [
+        attrs["from_wallet"].pk if "from_wallet" in attrs else attrs["from_wallet_id"],
+        attrs["to_wallet"].pk if "to_wallet" in attrs else attrs["to_wallet_id"],
+    ]
+    with transaction.atomic():
+        earlier = Transfer.objects.filter(idempotency_key=key).first()
+        if earlier is not None:
+            return earlier
+        locked = {
+            wallet.pk: wallet
+            for wallet in Wallet.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+        }
+        source, target = (locked[wallet_id] for wallet_id in ids)
+        if source.status != "active" or target.status != "active" or source.balance < attrs["amount"]:
+            raise RefusedMove
+        source.balance -= attrs["amount"]
+        target.balance += attrs["amount"]
+        source.save()
+        target.save()
+        transfer = Transfer.objects.create(**attrs, idempotency_key=key)
+        for wallet, kind, amount in (
+            (source, "debit", -transfer.amount),
+            (target, "credit", transfer.amount),
+        ):
+            Transaction.objects.create(
+                wallet=wallet, transfer=transfer, type=kind, amount=amount, balance_after=wallet.balance
+            )
+    return transfer
