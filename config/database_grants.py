@@ -48,7 +48,8 @@ PRIVILEGES = {
     "rate_limit_counter": ALL,
     "tokens_fingerprintkey": "SELECT, INSERT, UPDATE (sealed)",
     "tokens_paymenttoken": (
-        "SELECT, INSERT, UPDATE (status, deleted_at, destroyed_at, provider_ref, consent_text, consent_at)"
+        "SELECT, INSERT, UPDATE (status, deleted_at, destroying_at, destroyed_at, provider_ref, consent_text,"
+        " consent_at)"
     ),
     "tokens_vaultedcard": "SELECT, INSERT, UPDATE (sealed), DELETE",
     "transactions_checkpoint": APPEND,

@@ -43,6 +43,8 @@ class PaymentToken(models.Model):
     consent_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True, blank=True)
+    # From here on the vault may have destroyed the item: no new token may stand for it.
+    destroying_at = models.DateTimeField(null=True, blank=True)
     # Null while the vault may still have the item: what the sweep looks for once the token is deleted.
     destroyed_at = models.DateTimeField(null=True, blank=True)
 

@@ -7,7 +7,7 @@ from events import audit
 from tokens.cards import Card
 from tokens.models import PaymentToken
 from tokens.queries import token_within
-from tokens.tokenization import reference_of
+from tokens.vault_items import reference_of
 from tokens.vaults.contract import DeviceCard
 from tokens.vaults.registry import vault_of
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from events.clock import now
 from tokens.models import DELETED, PaymentToken
-from tokens.tokenization import destroy_vault_item
+from tokens.vault_items import destroy_vault_item
 from tokens.vaults.registry import vault_in_use
 
 ABANDONED_AFTER = timedelta(hours=1)
@@ -16,6 +16,5 @@ def sweep_vault(*, limit: int = 100) -> int:
     At most `limit` deleted tokens in one go; tells how many items are gone. What fails again waits for the next.
     """
     due = PaymentToken.objects.filter(status=DELETED, destroyed_at=None).order_by("id")
-    token_ids = list(due.values_list("id", flat=True)[:limit])
-    destroyed = sum(destroy_vault_item(token_id=token_id) for token_id in token_ids)
+    destroyed = sum(destroy_vault_item(token=token) for token in due[:limit])
     return destroyed + vault_in_use().discard_abandoned(created_before=now() - ABANDONED_AFTER)

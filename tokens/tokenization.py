@@ -3,25 +3,22 @@
 from collections.abc import Callable
 from uuid import UUID
 
-import structlog
 from uuid_utils.compat import uuid7
 
 from events import audit, outbox
 from events.clock import now
-from events.sealing import open_sealed, seal
+from events.sealing import seal
 from tokens.cards import checked_card
 from tokens.fingerprints import card_fingerprint, reference_digest, vault_fingerprint
 from tokens.models import DELETED, EXPIRED, PaymentToken
 from tokens.queries import shown, token_within
-from tokens.refusals import VaultFailed
+from tokens.vault_items import claim_item, destroy_vault_item, discard_item, reference_of
 from tokens.vaults.contract import MobilePayload, VaultedInstrument
 from tokens.vaults.registry import vault_in_use, vault_of
 from transactions.idempotency import Answer, KeyedCall, once, replay, store
 from transactions.refusals import NotFound
 from users.models import User
 from users.roles import Role
-
-logger = structlog.get_logger()
 
 
 def tokenize_card(
@@ -100,20 +97,18 @@ def keep_mobile(*, owner_id: UUID, payload: MobilePayload) -> PaymentToken:
 
 
 def write_kept(token: PaymentToken, *, actor: str) -> None:
-    """Write a token that `keep_mobile` made, its event and its audit entry, in the transaction under way."""
+    """Write a token that `keep_mobile` made, its event and its audit entry, in the transaction under way.
+
+    Refuses with VaultUnavailable when the item that it stands for is being destroyed with another token.
+    """
+    claim_item(token)
     token.save(force_insert=True)
     _record("token.created", token, actor=actor, from_state="", to_state=token.status)
 
 
 def discard_kept(token: PaymentToken) -> None:
     """Destroy the item of a token that was not written, unless an older token has the same reference."""
-    saved = PaymentToken.objects.filter(provider=token.provider, provider_ref_hmac=token.provider_ref_hmac)
-    if saved.exclude(status=DELETED).exists():
-        return
-    try:
-        vault_of(token.provider).destroy(ref=reference_of(token))
-    except VaultFailed as failure:
-        logger.warning("vault_item_abandoned", token_id=str(token.id), reason=failure.code)
+    discard_item(token)
 
 
 def validate_token(*, token_id: UUID, owner_id: UUID | None, actor: str, call: KeyedCall) -> Answer:
@@ -134,6 +129,8 @@ def validate_token(*, token_id: UUID, owner_id: UUID | None, actor: str, call: K
             _record("token.expired", locked, actor=actor, from_state=locked.status, to_state=EXPIRED)
             locked.status = EXPIRED
             locked.save(update_fields=["status"])
+        else:
+            _record("token.validated", locked, actor=actor, from_state=locked.status, to_state=locked.status)
         return store(call, locked)
 
     return once(call, write)
@@ -157,34 +154,8 @@ def delete_token(*, token_id: UUID, owner_id: UUID | None, actor: str, call: Key
 
     answer = once(call, write)
     if not answer.replayed:
-        destroy_vault_item(token_id=token_id)
+        destroy_vault_item(token=PaymentToken.objects.get(id=token_id))
     return answer
-
-
-def destroy_vault_item(*, token_id: UUID) -> bool:
-    """Destroy the vault's item of a deleted token; whether nothing is left to do.
-
-    An item that another token still refers to stays (a vault may give one reference for one card saved twice);
-    the last of them to be deleted takes it along.
-    """
-    token = PaymentToken.objects.filter(id=token_id, status=DELETED, destroyed_at=None).first()
-    if token is None:
-        return True
-    others = PaymentToken.objects.filter(provider=token.provider, provider_ref_hmac=token.provider_ref_hmac)
-    if not others.exclude(status=DELETED).exists():
-        try:
-            vault_of(token.provider).destroy(ref=reference_of(token))
-        except VaultFailed as failure:
-            logger.warning("vault_item_not_destroyed", token_id=str(token_id), reason=failure.code)
-            return False
-    PaymentToken.objects.filter(id=token_id).update(destroyed_at=now())
-    return True
-
-
-def reference_of(token: PaymentToken) -> str:
-    """Open the token's sealed reference into its vault."""
-    table = PaymentToken._meta.db_table
-    return open_sealed(token.provider_ref, table=table, column="provider_ref", row_id=token.id).decode()
 
 
 def _require_customer(owner_id: UUID) -> None:

@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch):
     """Set the time that tokens go by."""
 
     def set_to(moment: datetime) -> None:
-        for module in ("tokenization", "consent", "sweeping", "fingerprints"):
+        for module in ("tokenization", "vault_items", "consent", "sweeping", "fingerprints"):
             monkeypatch.setattr(f"tokens.{module}.now", lambda: moment)
 
     set_to(NOW)

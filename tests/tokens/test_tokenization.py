@@ -14,7 +14,8 @@ from tokens.models import PaymentToken, VaultedCard
 from tokens.outbound import card_for_charge, reference_for_charge
 from tokens.refusals import TokenDeleted, VaultUnavailable
 from tokens.sweeping import sweep_vault
-from tokens.tokenization import delete_token, destroy_vault_item, tokenize_card, validate_token
+from tokens.tokenization import delete_token, tokenize_card, validate_token
+from tokens.vault_items import destroy_vault_item
 from tokens.vaults.contract import CardStaysInVault
 from tokens.vaults.registry import vault_of
 from transactions.idempotency import Answer, KeyedCall
@@ -253,6 +254,7 @@ def test_when_a_good_token_is_validated_then_it_stays_active(alice):
     validate_token(token_id=token.id, owner_id=alice.id, actor="user:test", call=keyed())
 
     assert PaymentToken.objects.get(id=token.id).status == "active"
+    assert audited("token.validated", token) == [("user:test", "active", "active", "")]
 
 
 def test_when_the_vault_lost_the_item_then_validation_makes_the_token_expired(alice):
@@ -396,7 +398,7 @@ def test_when_an_item_was_abandoned_for_an_hour_then_the_sweep_discards_it(alice
 def test_when_nothing_is_to_be_destroyed_then_destroying_is_done(alice):
     token = saved(alice)
 
-    done = destroy_vault_item(token_id=token.id)
+    done = destroy_vault_item(token=token)
 
     assert done is True
     assert has_item(token) is True
