@@ -36,7 +36,8 @@ class ApplePay:
         """Whether a merchant id is configured, and where `decrypt` asks for it a processing key; the sandbox has both."""
         if sandbox_authority.trusts_apple_phones():
             return True
-        return bool(settings.APPLE_PAY_MERCHANT_ID and (settings.APPLE_PAY_PROCESSING_KEYS or not decrypt))
+        is_known = settings.APPLE_PAY_MERCHANT_ID or settings.SANDBOX
+        return bool(is_known and (settings.APPLE_PAY_PROCESSING_KEYS or not decrypt))
 
     def verify(
         self, payment_data: dict[str, Any], *, session: SessionFacts | None, now: datetime, decrypt: bool

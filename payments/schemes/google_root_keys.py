@@ -59,7 +59,7 @@ class FetchedKeys:
         self._fetched_at = self._life_s = 0.0
         self._try_at = 0.0
 
-    def keys(self) -> tuple[RootKey, ...]:
+    def current(self) -> tuple[RootKey, ...]:
         """Give the keys, fetched now where none are kept or their life is over.
 
         Refuses with SchemeKeysUnavailable where there never were any and none can be fetched.
@@ -126,7 +126,7 @@ def root_keys(source: str, *, now: datetime) -> list[ec.EllipticCurvePublicKey]:
     Refuses with SchemeKeysUnavailable where they can't be had, or all have expired.
     """
     if source.startswith(("https:", "http:")):
-        listed = fetched_keys(source).keys()
+        listed = fetched_keys(source).current()
     else:
         try:
             listed = read_root_keys(Path(source).read_bytes())

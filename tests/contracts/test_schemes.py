@@ -49,6 +49,7 @@ def scheme(request: pytest.FixtureRequest) -> Scheme:
 @pytest.fixture
 def in_production(settings: Any) -> None:
     settings.SANDBOX = False
+    settings.GOOGLE_PAY_ENVIRONMENT = "PRODUCTION"
 
 
 def token_for(scheme: Scheme, at: datetime = NOW) -> dict[str, Any]:
