@@ -32,6 +32,7 @@ PRIVILEGES = {
     "events_webhookdelivery": KEEP,
     "events_webhookendpoint": KEEP,
     "payments_autotopup": ALL,
+    "payments_dispute": "SELECT, INSERT, UPDATE (withdrawn, reason, status, updated_at)",
     "payments_payment": (
         "SELECT, INSERT, UPDATE (refunded_amount, status, decline_code, decline_class, failure_code, next_action,"
         " processor_reference, transaction_id, transfer_id, due_at, checks, checked_at, completed_at)"
@@ -43,6 +44,7 @@ PRIVILEGES = {
         " processor_reference, transfer_id, due_at, checks, checked_at, completed_at)"
     ),
     "payments_sandboxcharge": "SELECT, INSERT, UPDATE (status)",
+    "payments_sandboxdispute": "SELECT, INSERT, UPDATE (status, told_at)",
     "payments_sandboxrefund": "SELECT, INSERT, UPDATE (status, failure_code)",
     "payments_usedpaymenttoken": APPEND,
     "rate_limit_counter": ALL,

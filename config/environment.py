@@ -29,6 +29,7 @@ from config.value_forms import (
     origins,
     port,
     provider_base,
+    public_key_file,
     rate,
     recipient,
     sheet_name,
@@ -234,6 +235,27 @@ class Environment:
         " `TOKEN_VAULT` has tokens decrypted here.",
         p256_key_files,
         (),
+    )
+    stripe_webhook_secret: tuple[str, ...] = variable(
+        "What Stripe signs its webhooks with (`whsec_…`), separated by commas while one replaces another; without it"
+        " none are taken.",
+        names,
+        (),
+        secret=True,
+    )
+    stripe_return_url: str = variable(
+        "Where a bank's page sends the customer back to after a confirmation; without it clients confirm with"
+        " Stripe's own library.",
+        url("https", "http"),
+        "",
+    )
+    basis_theory_webhook_secret: str = variable(
+        "What Basis Theory signs its webhooks with, where it does so by HMAC.", text, "", secret=True
+    )
+    basis_theory_webhook_key: bytes = variable(
+        "A PEM file with the public key of Basis Theory's webhooks, where it signs by RSA-PSS.",
+        public_key_file,
+        b"",
     )
     limit_maximum_balance: dict[str, int] = variable(
         "The most that a wallet may hold, in minor units by currency.", amounts_by_currency, {}

@@ -25,6 +25,8 @@ BEAT: dict[str, Entry] = {
     "make partitions ahead": {"task": "events.make_partitions", "schedule": 6 * 3600.0},
     "archive old partitions": {"task": "events.archive_partitions", "schedule": 24 * 3600.0},
     "settle or release due payments": {"task": "payments.sweep_due_payments", "schedule": 15.0},
+    "follow what providers told us": {"task": "payments.sweep_due_events", "schedule": 15.0},
+    "let the sandbox's provider speak": {"task": "payments.deliver_sandbox_webhooks", "schedule": 5.0},
     "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},
     "purge expired counters of calls": {"task": "config.purge_expired_counters", "schedule": 900.0},
     "forget ended sessions": {"task": "users.forget_ended_sessions", "schedule": 3600.0},

@@ -9,7 +9,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,18 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def public_key_file(value: str) -> bytes:
+    """Read the PEM file of an RSA public key and give its content."""
+    try:
+        content = Path(value).read_bytes()
+        is_rsa = isinstance(load_pem_public_key(content), RSAPublicKey)
+    except (OSError, ValueError):
+        is_rsa = False
+    if not is_rsa:
+        raise ValueError("a PEM file with an RSA public key")
+    return content
 
 
 def names(value: str) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import F
 
 from events.clock import now
-from payments.models import Payment
+from payments.models import Payment, PaymentStatus
 from payments.processors import calls
-from payments.processors.contract import NotFound, Unknown
+from payments.processors.contract import ChargeOutcome, NotFound, RequiresAction, Unknown
 from payments.processors.registry import processor_of
 from payments.refusals import ProcessorTimeout
 from payments.steps import Step, reached
@@ -23,6 +23,9 @@ from payments.topups import abandon_payment, may_still_appear, settle_payment
 ACTOR = "system:reconciliation"
 LEASE_S = 60
 """How long one sweep keeps a payment from the others, in seconds."""
+
+ACTION_LASTS_S = 3600
+"""How long a customer has for what the bank wants to be done before the charge is given up, in seconds."""
 
 logger = structlog.get_logger()
 
@@ -46,17 +49,36 @@ def sweep_due_payments(*, limit: int = 100, at: datetime | None = None) -> int:
 def reconcile_payment(*, payment_id: UUID, at: datetime | None = None) -> None:
     """Ask the processor what became of one payment, and settle it or give it up. Idempotent."""
     payment = Payment.objects.get(id=payment_id)
-    if not payment.is_under_way:
-        return
-    outcome = calls.find_charge(processor_of(payment.processor), key=payment.processor_key)
+    if payment.is_under_way:
+        _reconcile(payment, reference=payment.processor_reference, at=at or now())
+
+
+def refresh_payment(*, payment_id: UUID, reference: str = "") -> ChargeOutcome | NotFound | None:
+    """Ask the processor about a payment that it has told us of, also one that was given up; tell what it said.
+
+    `reference` is the processor's id of the charge where it is known. None for a payment whose end can't change.
+    """
+    payment = Payment.objects.get(id=payment_id)
+    if not payment.is_under_way and payment.status != PaymentStatus.FAILED:
+        return None
+    return _reconcile(payment, reference=reference or payment.processor_reference, at=now())
+
+
+def _reconcile(payment: Payment, *, reference: str, at: datetime) -> ChargeOutcome | NotFound:
+    processor, payment_id = processor_of(payment.processor), payment.id
+    outcome = calls.find_charge(processor, key=payment.processor_key, reference=reference)
+    if isinstance(outcome, RequiresAction) and at >= payment.created_at + timedelta(seconds=ACTION_LASTS_S):
+        reached(Step.ACTION_OVERDUE)
+        outcome = calls.cancel_charge(processor, key=payment.processor_key, reference=outcome.reference)
     reached(Step.OUTCOME_FOUND)
     if not isinstance(outcome, NotFound):
         settle_payment(payment_id=payment_id, outcome=outcome, actor=ACTOR)
-    elif may_still_appear(payment, at=at or now()):
+    elif may_still_appear(payment, at=at):
         settle_payment(payment_id=payment_id, outcome=Unknown(reason="not_found_yet"), actor=ACTOR)
     else:
         abandon_payment(payment_id=payment_id, failure=ProcessorTimeout(), actor=ACTOR)
     reached(Step.RECONCILED)
+    return outcome
 
 
 def _claim(*, limit: int, at: datetime) -> list[UUID]:

@@ -87,3 +87,17 @@ class SchemeKeysUnavailable(Unavailable):
     """The scheme's public keys can't be had at the moment, so that no token can be verified."""
 
     default_detail = "The mobile wallet's keys can not be reached. Nothing was charged."
+
+
+class SignatureInvalid(Refusal):
+    """A webhook's body wasn't signed by its provider, or too long ago."""
+
+    code = "invalid_signature"
+    default_detail = "The signature is not that of the provider."
+
+
+class WebhookTooLarge(Refusal):
+    """A webhook's body is larger than any that a provider sends."""
+
+    code = "payload_too_large"
+    default_detail = "The body is larger than a webhook may be."

@@ -16,12 +16,14 @@ class Step(StrEnum):
     CHARGE_ANSWERED = "charge_answered"
     SETTLED = "settled"
     CLAIMED = "claimed"
+    ACTION_OVERDUE = "action_overdue"
     OUTCOME_FOUND = "outcome_found"
     RECONCILED = "reconciled"
 
 
 TOP_UP_STEPS = (Step.OPENED, Step.SOURCE_REVEALED, Step.CHARGE_ANSWERED, Step.SETTLED)
 RECONCILIATION_STEPS = (Step.CLAIMED, Step.OUTCOME_FOUND, Step.RECONCILED)
+ACTION_STEPS = (Step.CLAIMED, Step.ACTION_OVERDUE, Step.OUTCOME_FOUND, Step.RECONCILED)
 
 listeners: list[Callable[[Step], None]] = []
 """Called with each step as it is reached."""

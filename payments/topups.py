@@ -187,7 +187,6 @@ def charge(payment: Payment, *, source: Source | None = None) -> ChargeOutcome:
             amount=Money(payment.amount, payment.currency),
             source=source,
             is_off_session=payment.kind == PaymentKind.TOP_UP,
-            method=payment.method,
             metadata={"payment_id": str(payment.id), "wallet_id": str(payment.wallet_id)},
         )
         return calls.charge(processor, request)

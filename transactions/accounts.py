@@ -13,7 +13,8 @@ _TICK = timedelta(microseconds=1)
 class Account:
     """One locked row of the book, in minor units; the ledger keeps it true as it posts.
 
-    Only code that holds the row's lock may have one: what it says decides about money.
+    Only code that holds the row's lock may have one: what it says decides about money. `receivable` is what its
+    owner owes us, for which `floor` has been lowered by as much.
     """
 
     id: UUID
@@ -30,6 +31,7 @@ class Account:
     outflow_day_amount: int
     outflow_month: date | None
     outflow_month_amount: int
+    receivable: int = 0
 
     @property
     def available(self) -> int:
@@ -72,5 +74,6 @@ ACCOUNT_COLUMNS = (
     "outflow_day_amount",
     "outflow_month",
     "outflow_month_amount",
+    "receivable",
 )
 """The columns of an Account, in the order of its fields, for the statements that lock one."""

@@ -120,6 +120,13 @@ PROOFS = (
         " FROM transactions_ledgeraccount WHERE balance - held < floor ORDER BY id",
     ),
     Proof(
+        "debts_are_below_the_credit_line",
+        "What an account owes is what its floor was lowered by for it, and no system account owes anything.",
+        "SELECT 'account ' || id || ' owes ' || receivable || ', floor ' || coalesce(floor::text, 'none')"
+        " FROM transactions_ledgeraccount WHERE receivable < 0"
+        "   OR (receivable > 0 AND (floor IS NULL OR floor > -receivable)) ORDER BY id",
+    ),
+    Proof(
         "reversed_once",
         "No transfer is reversed twice.",
         "SELECT 'transfer ' || reverses || ' is reversed ' || count(*) || ' times' FROM transactions_transfer"

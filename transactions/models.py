@@ -53,7 +53,8 @@ class LedgerAccount(models.Model):
 
     A wallet's account shares the wallet's id. A system account (`code` set, `rolled_up`) has no floor and is
     summed up behind its lines, so that busy deposits don't wait for each other. `owner_id` is the customer whose
-    money it is.
+    money it is. `receivable` is what a taken-back charge left the customer owing: the floor is lower by it, and a
+    trigger raises both again as money comes in.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -73,6 +74,7 @@ class LedgerAccount(models.Model):
     outflow_day_amount = models.BigIntegerField(default=0)
     outflow_month = models.DateField(null=True)
     outflow_month_amount = models.BigIntegerField(default=0)
+    receivable = models.BigIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -82,6 +84,10 @@ class LedgerAccount(models.Model):
                 condition=Q(floor__isnull=True) | Q(balance__gte=F("floor") + F("held")),
             ),
             models.CheckConstraint(name="account_holds_nothing_negative", condition=Q(held__gte=0)),
+            models.CheckConstraint(
+                name="account_floor_covers_receivable",
+                condition=Q(receivable=0) | Q(receivable__gt=0, floor__lte=-F("receivable")),
+            ),
             models.CheckConstraint(
                 name="account_balance_is_in_minus_out", condition=Q(balance=F("total_in") - F("total_out"))
             ),

@@ -127,6 +127,12 @@ def suspend_wallet(
     return once(call, effect)
 
 
+def suspend_locked(wallet: LockedWallet, *, actor: str, reason: str) -> None:
+    """Suspend a wallet under its lock, in the transaction under way, until somebody reactivates it; not a closed one."""
+    if wallet.status != WalletStatus.CLOSED:
+        _set_status(wallet, WalletStatus.SUSPENDED, "wallet.suspended", actor, reason)
+
+
 def reactivate_wallet(*, wallet_id: UUID, actor: str, reason: str, call: KeyedCall) -> Answer:
     """Let a suspended wallet move money again; an active one stays so. Refuses with NotFound and WalletClosed."""
 

@@ -79,7 +79,8 @@ def give_back_outflow(wallet: LockedWallet, amount: int, *, counted_at: datetime
 def limits_of(wallet: LockedWallet) -> dict[str, int | None]:
     """Tell all limits that hold for the wallet, in minor units, and its credit line."""
     limits: dict[str, int | None] = {name: limit_of(wallet, name) for name in LIMIT_NAMES}
-    return {**limits, "credit": -wallet.floor if wallet.floor < 0 else None}
+    credit = -wallet.floor - wallet.receivable
+    return {**limits, "credit": credit if credit > 0 else None}
 
 
 def set_limits(
@@ -103,7 +104,7 @@ def set_limits(
     def effect() -> Answer:
         wallet = lock_wallet(wallet_id, owner_id=None)
         before = limits_of(wallet)
-        floor = -(credit or 0)
+        floor = -(credit or 0) - wallet.receivable
         if wallet.available < floor:
             raise InvalidInput("More credit than this is in use.", field="credit")
         wallet.maximum_balance = maximum_balance

@@ -104,6 +104,12 @@ _TABLE: Final = (
         "Use a real phone with a sandbox card, or the sandbox's own phone at POST /sandbox/devices/apple-pay.",
     ),
     Problem(
+        "invalid_signature", 400, "The signature is not valid", DO_NOT_RETRY,
+        "The body of this webhook was not signed with the secret that the provider shares with us, or more than five "
+        "minutes ago. Nothing of it was kept.",
+        "Compare the signing secret at the provider with the one that this installation has, and both clocks.",
+    ),
+    Problem(
         "not_authenticated", 401, "Authentication is needed", FIX_REQUEST,
         "The call needs an access token, or the credentials that were given don't belong together.",
         "Get a token from POST /api/v1/auth/token and send it as Authorization: Bearer followed by the token.",

@@ -4,15 +4,18 @@ The rows are the queue: whatever is under way has a `due_at`, and the sweep look
 """
 
 from payments.models.charges import UNDER_WAY, Payment, PaymentKind, PaymentMethod, PaymentStatus
+from payments.models.disputes import Dispute, DisputeStatus
 from payments.models.provider_events import ProviderEvent
 from payments.models.refunds import Refund, RefundReason, RefundStatus
-from payments.models.sandbox_books import SandboxCharge, SandboxRefund
+from payments.models.sandbox_books import SandboxCharge, SandboxDispute, SandboxRefund
 from payments.models.sessions import PaymentSession, SessionStatus, UsedPaymentToken
 from payments.models.top_up_rules import AutoTopUp
 
 __all__ = [
     "UNDER_WAY",
     "AutoTopUp",
+    "Dispute",
+    "DisputeStatus",
     "Payment",
     "PaymentKind",
     "PaymentMethod",
@@ -23,6 +26,7 @@ __all__ = [
     "RefundReason",
     "RefundStatus",
     "SandboxCharge",
+    "SandboxDispute",
     "SandboxRefund",
     "SessionStatus",
     "UsedPaymentToken",

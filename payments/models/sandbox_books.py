@@ -53,3 +53,29 @@ class SandboxRefund(models.Model):
 
     def __str__(self) -> str:
         return f"sandbox refund {self.id}"
+
+
+class SandboxDispute(models.Model):
+    """A dispute in the sandbox processor's own books: opened with its charge, told of by a webhook of its own."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    charge = models.OneToOneField(SandboxCharge, models.PROTECT, related_name="dispute")
+    status = models.CharField(max_length=16)
+    # Null while nobody has been told of how it stands.
+    told_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="sandbox_dispute_status_is_known", condition=Q(status__in=["open", "won", "lost"])
+            )
+        ]
+        indexes = [
+            models.Index(
+                name="sandbox_dispute_untold", fields=["created_at"], condition=Q(told_at__isnull=True)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"sandbox dispute {self.id}"

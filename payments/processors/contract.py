@@ -34,16 +34,14 @@ Source = CardForCharge | ReferenceForCharge
 class ChargeRequest:
     """One charge. `key` is ours, unique for ever; the same key never charges twice.
 
-    `is_off_session` says that no customer is there to confirm it. `method` is the payment's: a card, or the mobile
-    wallet that a device's number comes from. `metadata` is kept by the processor beside the charge, and holds ids
-    alone.
+    `is_off_session` says that no customer is there to confirm it. `metadata` is kept by the processor beside the
+    charge, and holds ids alone.
     """
 
     key: str
     amount: Money
     source: Source
     is_off_session: bool = False
-    method: str = "card"
     metadata: dict[str, str] = field(default_factory=dict)
 
 

@@ -10,12 +10,13 @@ from django.db import IntegrityError, transaction
 from uuid_utils.compat import uuid7
 
 from events.clock import now
-from payments.models import SandboxCharge, SandboxRefund
+from payments.models import SandboxCharge, SandboxDispute, SandboxRefund
 from payments.processors.contract import (
     ChargeBy,
     ChargeOutcome,
     ChargeRequest,
     DisputeFacts,
+    DisputeStage,
     NotFound,
     RefundOutcome,
     RefundRequest,
@@ -77,7 +78,12 @@ class SandboxProcessor:
             created_at=now(),
         )
         try:
-            made.save(force_insert=True)
+            with transaction.atomic():
+                made.save(force_insert=True)
+                if made.behaviour == IS_DISPUTED:
+                    SandboxDispute.objects.create(
+                        charge=made, status=DisputeStage.OPEN, created_at=made.created_at
+                    )
         except IntegrityError:
             kept = SandboxCharge.objects.get(key=request.key)
             if (kept.amount, kept.currency) != (made.amount, made.currency):
@@ -136,8 +142,19 @@ class SandboxProcessor:
         return _refund_outcome(kept, kept.charge.currency)
 
     def find_dispute(self, *, reference: str) -> DisputeFacts | NotFound:
-        """Look the dispute up: there are none yet."""
-        return NotFound()
+        """Look the dispute up: the money is gone as long as it isn't won."""
+        kept = SandboxDispute.objects.select_related("charge").filter(id=reference).first()
+        if kept is None:
+            return NotFound()
+        charge = kept.charge
+        return DisputeFacts(
+            reference=str(kept.id),
+            charge_reference=str(charge.id),
+            amount=Money(charge.amount, charge.currency),
+            withdrawn=Money(0 if kept.status == DisputeStage.WON else charge.amount, charge.currency),
+            stage=DisputeStage(kept.status),
+            reason="fraudulent",
+        )
 
 
 def _decline_code(card: CardForCharge) -> str:

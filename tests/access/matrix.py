@@ -86,6 +86,8 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("GET", "/admin/audit-log"): Call("audit:read"),
     ("GET", "/payment"): Call("payment:read", query={"wallet_id": "{wallet}"}, foreign=("wallet_id",)),
     ("GET", "/payment/{payment}"): Call("payment:read"),
+    # The provider's signature is asked for instead of a token.
+    ("POST", "/payment/webhooks/<str:provider>"): Call(PUBLIC),
     ("GET", "/tokens"): Call("token:read", query={"user_id": "{user}"}, foreign=("user_id",)),
     ("POST", "/tokens/card"): Call("token:write", {**CARD, "user_id": "{user}"}, foreign=("user_id",)),
     ("GET", "/tokens/{token}"): Call("token:read"),

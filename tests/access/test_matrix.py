@@ -24,7 +24,7 @@ KINDS = ("wallet", "receiver", "transaction", "transfer", "token", "payment", "h
 
 def filled(template: Any, ids: dict[str, str]) -> Any:
     """Put ids in the place of `{wallet}` and the like, in a path or in JSON."""
-    text = orjson.dumps(template).decode()
+    text = orjson.dumps(template).decode().replace("<str:provider>", "sandbox")
     for kind, value in ids.items():
         text = text.replace(f"{{{kind}}}", value)
     return json.loads(text)

@@ -38,6 +38,7 @@ PROMISED = {
     "payment_token_mismatch": (400, "do_not_retry"),
     "payment_token_key_unknown": (400, "do_not_retry"),
     "payment_token_simulated": (400, "fix_request"),
+    "invalid_signature": (400, "do_not_retry"),
     "not_authenticated": (401, "fix_request"),
     "invalid_token": (401, "fix_request"),
     "token_expired": (401, "fix_request"),

@@ -44,6 +44,7 @@ def book(as_owner) -> dict[str, object]:
         executed(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     executed("ALTER TABLE transactions_ledgeraccount DROP CONSTRAINT account_never_below_its_floor")
     executed("ALTER TABLE transactions_ledgeraccount DROP CONSTRAINT account_holds_nothing_negative")
+    executed("ALTER TABLE transactions_ledgeraccount DROP CONSTRAINT account_floor_covers_receivable")
     executed("DROP INDEX transfer_reversed_once")
     return {
         "wallet": wallet_id,
@@ -178,6 +179,10 @@ BREAKS = {
     "an account is below its floor": (
         [ACCOUNT + "floor = 501 WHERE id = '{wallet}'"],
         {"floors_hold": "account {wallet} has 700 less 200 held, floor 501"},
+    ),
+    "an account owes more than its floor was lowered by": (
+        [ACCOUNT + "floor = -5, receivable = 6 WHERE id = '{wallet}'"],
+        {"debts_are_below_the_credit_line": "account {wallet} owes 6, floor -5"},
     ),
     "a payment is taken back twice": (
         [INSERT_TRANSFER, TRANSFER + "reverses = '{payment}' WHERE id = '{funding}'"],

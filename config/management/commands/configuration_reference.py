@@ -29,7 +29,7 @@ def shown_default(value: Any) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
         return f"`{','.join(value)}`" if value else "empty"
-    return f"`{value}`" if value != "" else "empty"
+    return f"`{value}`" if value not in ("", b"") else "empty"
 
 
 def reference() -> str:
