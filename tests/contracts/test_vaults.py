@@ -24,7 +24,11 @@ AMEX = Card(number="378282246310005", exp_month=1, exp_year=2031, holder="")
 
 pytestmark = pytest.mark.django_db
 
-REMOTE: list[Callable[..., Iterator[World]]] = [vault_worlds.basis_theory, vault_worlds.stripe]
+REMOTE: list[Callable[..., Iterator[World]]] = [
+    vault_worlds.basis_theory,
+    vault_worlds.stripe,
+    vault_worlds.documented,
+]
 VAULTS = [vault_worlds.local, *REMOTE]
 
 
@@ -204,8 +208,9 @@ def test_when_the_provider_stays_broken_then_the_refusal_says_how(remote, failur
     assert VISA.number not in f"{refused.value} {refused.value.__cause__!r}"
 
 
-def test_when_the_provider_is_not_there_then_the_vault_is_unavailable(remote, settings):
+def test_when_the_provider_is_not_there_then_the_vault_is_unavailable(remote, settings, monkeypatch):
     settings.STRIPE_API_BASE = settings.BASIS_THEORY_API_BASE = "http://127.0.0.1:9"
+    monkeypatch.setenv("COMPANY_VAULT_BASE", "http://127.0.0.1:9")
 
     with pytest.raises(VaultUnavailable):
         stored(remote)
@@ -213,8 +218,9 @@ def test_when_the_provider_is_not_there_then_the_vault_is_unavailable(remote, se
     assert remote.api.received == []
 
 
-def test_when_our_key_is_refused_then_the_vault_fails_and_it_is_an_alarm(remote, settings):
+def test_when_our_key_is_refused_then_the_vault_fails_and_it_is_an_alarm(remote, settings, monkeypatch):
     settings.STRIPE_API_KEY = settings.BASIS_THEORY_API_KEY = "sk_test_revoked"
+    monkeypatch.setenv("COMPANY_VAULT_KEY", "sk_test_revoked")
 
     with capture_logs() as lines, pytest.raises(VaultFailed) as refused:
         stored(remote)

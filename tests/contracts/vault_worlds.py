@@ -1,14 +1,21 @@
 """The vaults under contract, each with its provider: a real HTTP server on this machine, or a table of ours."""
 
 import json
+import os
+import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 from django.conf import LazySettings
 
-from tests.contracts import fake_basis_theory, fake_stripe
+from tests.contracts import fake_basis_theory, fake_company_vault, fake_stripe
 from tests.contracts.fake_basis_theory import FakeBasisTheory
+from tests.contracts.fake_company_vault import FakeCompanyVault
 from tests.contracts.fake_stripe import FakeStripe
 from tests.contracts.provider_server import ProviderApi, ProviderServer
 from tokens.models import VaultedCard
@@ -108,3 +115,28 @@ def stripe(settings: LazySettings) -> Iterator[World]:
         api=api,
     )
     server.stop()
+
+
+def documented(settings: LazySettings) -> Iterator[World]:
+    """The example of the page on vaults of one's own, imported by its dotted path from a file of somebody's."""
+    api = FakeCompanyVault()
+    server = ProviderServer(api)
+    page = Path(settings.BASE_DIR) / "docs" / "custom-vaults.md"
+    found = re.search(r"```python\n(.+?)```", page.read_text(), re.DOTALL)
+    assert found is not None
+    environment = {"COMPANY_VAULT_BASE": server.url, "COMPANY_VAULT_KEY": fake_company_vault.KEY}
+    with TemporaryDirectory() as folder, mock.patch.dict(os.environ, environment):
+        (Path(folder) / "company_vault.py").write_text(found[1])
+        sys.path.insert(0, folder)
+        try:
+            yield World(
+                vault=vault_of("company_vault.CompanyVault"),
+                apple=MobilePayload("apple_pay", EC_V1),
+                google=lambda: MobilePayload("google_pay", ecv2()),
+                kept=lambda: len(api.items),
+                api=api,
+            )
+        finally:
+            sys.path.remove(folder)
+            sys.modules.pop("company_vault", None)
+            server.stop()
