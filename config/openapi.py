@@ -42,6 +42,7 @@ TAGS = {
     "events": "Events",
     "webhook-endpoints": "Events",
     "webhook-deliveries": "Events",
+    "sandbox": "Sandbox",
 }
 
 

@@ -1,5 +1,6 @@
 """Every path that is served."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -7,9 +8,11 @@ from config.gateway import api_docs, error_pages, health, metrics
 
 # Django tries the paths one after the other: what is called most comes first.
 APPS = ("wallets", "transactions", "payments", "tokens", "events", "users")
+SANDBOX_APPS = ("payments",) if settings.SANDBOX else ()
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *(path("api/v1/", include(f"{app}.api.urls")) for app in APPS),
+    *(path("sandbox/", include(f"{app}.api.sandbox_urls")) for app in SANDBOX_APPS),
     path("", include("backoffice.urls")),
     path("admin/", admin.site.urls),
     path(".well-known/", include("users.api.well_known_urls")),

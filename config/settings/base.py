@@ -187,6 +187,7 @@ SPECTACULAR_SETTINGS = {
             "Administration",
             "Events",
             "Operations",
+            "Sandbox",
         )
     ],
 }
