@@ -31,7 +31,7 @@ PRIVILEGES = {
     "events_outbox": ALL,
     "events_webhookdelivery": KEEP,
     "events_webhookendpoint": KEEP,
-    "payments_autotopup": ALL,
+    "payments_autotopup": KEEP,
     "payments_dispute": "SELECT, INSERT, UPDATE (withdrawn, reason, status, updated_at)",
     "payments_payment": (
         "SELECT, INSERT, UPDATE (refunded_amount, status, decline_code, decline_class, failure_code, next_action,"

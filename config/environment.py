@@ -257,6 +257,15 @@ class Environment:
         public_key_file,
         b"",
     )
+    auto_top_up_cooldown_s: int = variable(
+        "How long after one automatic top-up of a wallet the next one may follow, in seconds.", whole, 60
+    )
+    auto_top_up_daily_cap: int = variable(
+        "How many automatic top-ups a wallet may have on one day of its owner's calendar.", whole, 5
+    )
+    auto_top_up_disable_after: int = variable(
+        "After how many declines in a row a wallet is topped up no more.", whole, 3
+    )
     limit_maximum_balance: dict[str, int] = variable(
         "The most that a wallet may hold, in minor units by currency.", amounts_by_currency, {}
     )

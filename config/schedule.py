@@ -27,6 +27,11 @@ BEAT: dict[str, Entry] = {
     "settle or release due payments": {"task": "payments.sweep_due_payments", "schedule": 15.0},
     "follow what providers told us": {"task": "payments.sweep_due_events", "schedule": 15.0},
     "let the sandbox's provider speak": {"task": "payments.deliver_sandbox_webhooks", "schedule": 5.0},
+    "top up the wallets that are due": {"task": "payments.sweep_due_top_ups", "schedule": 15.0},
+    "top up the wallets that were overlooked": {
+        "task": "payments.sweep_overlooked_top_ups",
+        "schedule": 60.0,
+    },
     "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},
     "purge expired counters of calls": {"task": "config.purge_expired_counters", "schedule": 900.0},
     "forget ended sessions": {"task": "users.forget_ended_sessions", "schedule": 3600.0},

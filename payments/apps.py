@@ -1,4 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig
+
+from events.signals import wallet_balance_changed
 
 
 class PaymentsConfig(AppConfig):
@@ -6,7 +10,19 @@ class PaymentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Stop the boot when `PAYMENT_PROCESSOR` names no processor."""
+        """Stop the boot when `PAYMENT_PROCESSOR` names no processor; hear of every balance that changes."""
         from payments.processors.registry import processor_in_use
 
         processor_in_use()
+        wallet_balance_changed.connect(ring_for_low_wallets, dispatch_uid="payments.auto_topups")
+
+
+def ring_for_low_wallets(*, accounts: list[Any], **_signal: Any) -> None:
+    """Ring for the wallets that a committed debit has left with too little; accounts that were locked are wallets."""
+    from events.doorbells import ring
+    from payments.tasks import TOP_UP_BELL
+    from wallets.locks import LockedWallet
+
+    for account in accounts:
+        if isinstance(account, LockedWallet) and account.is_low:
+            ring(TOP_UP_BELL, str(account.id))

@@ -1,11 +1,12 @@
 """Reading payments, always within what a principal may see."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 
-from payments.models import UNDER_WAY, Payment
+from payments.models import UNDER_WAY, Payment, PaymentKind, PaymentStatus
 from payments.processors.declines import shown_code
 from transactions.refusals import NotFound
 
@@ -47,3 +48,17 @@ def shown(payment: Payment) -> dict[str, Any]:
         "created_at": payment.created_at,
         "completed_at": payment.completed_at,
     }
+
+
+class ToppedUp(NamedTuple):
+    """What rules have charged for a wallet, or are charging: how often, and how much in minor units."""
+
+    times: int
+    amount: int
+
+
+def topped_up_since(*, wallet_id: UUID, since: datetime) -> ToppedUp:
+    """Sum up the top-ups of a wallet that were begun since a moment and haven't failed."""
+    payments = Payment.objects.filter(wallet_id=wallet_id, kind=PaymentKind.TOP_UP, created_at__gte=since)
+    found = payments.exclude(status=PaymentStatus.FAILED).aggregate(count=Count("id"), amount=Sum("amount"))
+    return ToppedUp(times=found["count"], amount=found["amount"] or 0)

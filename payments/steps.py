@@ -19,11 +19,14 @@ class Step(StrEnum):
     ACTION_OVERDUE = "action_overdue"
     OUTCOME_FOUND = "outcome_found"
     RECONCILED = "reconciled"
+    OCCASION_TAKEN = "occasion_taken"
+    OCCASION_CONCLUDED = "occasion_concluded"
 
 
 TOP_UP_STEPS = (Step.OPENED, Step.SOURCE_REVEALED, Step.CHARGE_ANSWERED, Step.SETTLED)
 RECONCILIATION_STEPS = (Step.CLAIMED, Step.OUTCOME_FOUND, Step.RECONCILED)
 ACTION_STEPS = (Step.CLAIMED, Step.ACTION_OVERDUE, Step.OUTCOME_FOUND, Step.RECONCILED)
+AUTO_TOP_UP_STEPS = (Step.OCCASION_TAKEN, *TOP_UP_STEPS, Step.OCCASION_CONCLUDED)
 
 listeners: list[Callable[[Step], None]] = []
 """Called with each step as it is reached."""

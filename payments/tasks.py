@@ -4,9 +4,13 @@ from uuid import UUID
 
 from celery import shared_task
 
+from events.clock import times
+from payments import auto_topups
 from payments.reconciliation import reconcile_payment, sweep_due_payments
 from payments.sandbox_provider import deliver_sandbox_webhooks
 from payments.webhooks import handle_event, sweep_due_events
+
+TOP_UP_BELL = "payments.attend_to_top_up"
 
 
 @shared_task(name="payments.reconcile_payment")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -37,3 +41,21 @@ def sweep_provider_events() -> int:
 def deliver_webhooks_of_sandbox() -> int:
     """Let the sandbox's provider tell us what happened there; tells how many messages."""
     return deliver_sandbox_webhooks()
+
+
+@shared_task(name=TOP_UP_BELL)  # type: ignore[untyped-decorator]  # Celery has no types
+def attend_to_one_top_up(wallet_id: str) -> None:
+    """Look after one wallet's rule of topping up."""
+    auto_topups.attend(wallet_id=UUID(wallet_id))
+
+
+@shared_task(name="payments.sweep_due_top_ups")  # type: ignore[untyped-decorator]  # Celery has no types
+def sweep_top_ups() -> int:
+    """Look after the rules that are due; tells how many."""
+    return sum(auto_topups.sweep_due_top_ups(wallet_id=wallet_id) for wallet_id in times())
+
+
+@shared_task(name="payments.sweep_overlooked_top_ups")  # type: ignore[untyped-decorator]  # Celery has no types
+def sweep_overlooked() -> int:
+    """Look after the rules that nobody rang for; tells how many."""
+    return auto_topups.sweep_overlooked_top_ups()

@@ -107,6 +107,14 @@ def free_key(*, resource: str) -> None:
     )
 
 
+def resource_of_key(*, principal: str, key: str) -> str:
+    """Tell, without waiting, which object a key stands for; nothing where it is new, or free again."""
+    rows = run(
+        "SELECT resource FROM transactions_idempotencykey WHERE principal = %s AND key = %s", (principal, key)
+    )
+    return str(rows[0][0]) if rows else ""
+
+
 def answer_key(*, resource: str, answer: Answer) -> bool:
     """Store the answer of whichever key was opened for the resource; whether one was waiting for it."""
     answered = run(

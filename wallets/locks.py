@@ -35,6 +35,7 @@ class LockedWallet(Account):
     per_transaction: int | None
     daily_outflow: int | None
     monthly_outflow: int | None
+    low_mark: int | None
     created_at: datetime
     updated_at: datetime
 
@@ -45,6 +46,11 @@ class LockedWallet(Account):
             is_over = self.suspended_until <= now_of(self.id)
             return WalletStatus.ACTIVE if is_over else WalletStatus.SUSPENDED
         return self.stored_status
+
+    @property
+    def is_low(self) -> bool:
+        """Whether less is available than somebody wants to hear of."""
+        return self.low_mark is not None and self.available < self.low_mark
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -76,6 +82,7 @@ _WALLET_COLUMNS = (
     "per_transaction",
     "daily_outflow",
     "monthly_outflow",
+    "low_mark",
     "created_at",
     "updated_at",
 )

@@ -23,6 +23,7 @@ class Wallet(models.Model):
 
     The four limits are in minor units and overrule the installation's defaults where they aren't null. A
     suspension with `suspended_until` is over once that moment has passed, whether or not a sweep has run.
+    Below `low_mark` somebody wants to hear that little is left.
     """
 
     account = models.OneToOneField(
@@ -39,6 +40,7 @@ class Wallet(models.Model):
     per_transaction = models.BigIntegerField(null=True, blank=True)
     daily_outflow = models.BigIntegerField(null=True, blank=True)
     monthly_outflow = models.BigIntegerField(null=True, blank=True)
+    low_mark = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

@@ -260,6 +260,9 @@ DEFAULT_WALLET_LIMITS = {
     "daily_outflow": environment.limit_daily_outflow,
     "monthly_outflow": environment.limit_monthly_outflow,
 }
+AUTO_TOP_UP_COOLDOWN_S = environment.auto_top_up_cooldown_s
+AUTO_TOP_UP_DAILY_CAP = environment.auto_top_up_daily_cap
+AUTO_TOP_UP_DISABLE_AFTER = environment.auto_top_up_disable_after
 TOKEN_VAULT = environment.token_vault
 PAYMENT_PROCESSOR = environment.payment_processor
 BASIS_THEORY_API_KEY = environment.basis_theory_api_key

@@ -44,7 +44,15 @@ NOT_FOR_TESTS = {
     *("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS", "CMD", "PYTHON"),
 }
 NOT_FOR_TESTS_PREFIXES = (
-    *("RATE_LIMIT_", "LIMIT_", "WEB_", "ACCESS_TOKEN_", "REFRESH_TOKEN_", "RETENTION_MONTHS_"),
+    *(
+        "RATE_LIMIT_",
+        "LIMIT_",
+        "WEB_",
+        "ACCESS_TOKEN_",
+        "REFRESH_TOKEN_",
+        "RETENTION_MONTHS_",
+        "AUTO_TOP_UP_",
+    ),
     *("STRIPE_", "BASIS_THEORY_", "APPLE_PAY_", "GOOGLE_PAY_"),
 )
 

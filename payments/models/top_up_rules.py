@@ -8,7 +8,13 @@ from wallets.models import Wallet
 
 
 class AutoTopUp(models.Model):
-    """The rule by which a wallet is topped up: below a threshold, by the calendar, or both. Amounts in minor units."""
+    """The rule by which a wallet is topped up: below a threshold, by the calendar, or both. Amounts in minor units.
+
+    `occasion` and `attempt` name what is being charged for, from before the charge until its outcome is written
+    down; together they make the key of the charge. `due_at` is when the rule is to be looked at, and, while an
+    attempt runs, its lease. `next_run_on` is the next day of the schedule in the owner's calendar, `next_run_at`
+    the moment at which it begins. A rule that was removed keeps its row, and with it the customer's consent.
+    """
 
     wallet = models.OneToOneField(Wallet, models.PROTECT, primary_key=True, related_name="auto_top_up")
     token = models.ForeignKey(PaymentToken, models.PROTECT, related_name="auto_top_ups")
@@ -20,6 +26,9 @@ class AutoTopUp(models.Model):
     schedule = models.JSONField(null=True)
     next_run_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
+    next_run_on = models.DateField(null=True)
+    occasion = models.CharField(max_length=64, blank=True, default="", db_default="")
+    attempt = models.IntegerField(default=0, db_default=0)
     failures = models.IntegerField(default=0)
     cooldown_until = models.DateTimeField(null=True)
     disabled_reason = models.CharField(max_length=64, blank=True, default="")
@@ -27,6 +36,7 @@ class AutoTopUp(models.Model):
     consent_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -43,6 +53,14 @@ class AutoTopUp(models.Model):
                 name="auto_top_up_has_an_occasion",
                 condition=Q(threshold__isnull=False) | Q(schedule__isnull=False),
             ),
+            models.CheckConstraint(
+                name="auto_top_up_occasion_is_due",
+                condition=Q(occasion="", attempt=0)
+                | Q(attempt__gt=0, due_at__isnull=False) & ~Q(occasion=""),
+            ),
+            models.CheckConstraint(
+                name="auto_top_up_removed_is_off", condition=Q(removed_at__isnull=True) | Q(is_enabled=False)
+            ),
         ]
         indexes = [
             models.Index(name="auto_top_up_due", fields=["due_at"], condition=Q(due_at__isnull=False)),
@@ -53,3 +71,8 @@ class AutoTopUp(models.Model):
 
     def __str__(self) -> str:
         return f"auto top-up of {self.pk}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may charge anything."""
+        return self.is_enabled and not self.is_paused

@@ -84,6 +84,14 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("POST", "/admin/adjustments/{adjustment}/approve"): Call("adjustment:decide", {}),
     ("POST", "/admin/adjustments/{adjustment}/reject"): Call("adjustment:decide", REASON),
     ("GET", "/admin/audit-log"): Call("audit:read"),
+    ("GET", "/wallet/{wallet}/auto-top-up"): Call("wallet:read"),
+    ("PUT", "/wallet/{wallet}/auto-top-up"): Call(
+        "payment:write", {"threshold": 500, "amount": 1000, "token_id": "{token}"}, foreign=("token_id",)
+    ),
+    ("DELETE", "/wallet/{wallet}/auto-top-up"): Call("payment:write"),
+    ("GET", "/wallet/{wallet}/auto-top-up/preview"): Call("wallet:read"),
+    ("POST", "/wallet/{wallet}/auto-top-up/pause"): Call(("payment:write", "wallet:manage"), {}),
+    ("POST", "/wallet/{wallet}/auto-top-up/resume"): Call("payment:write", {}),
     ("GET", "/payment"): Call("payment:read", query={"wallet_id": "{wallet}"}, foreign=("wallet_id",)),
     ("GET", "/payment/{payment}"): Call("payment:read"),
     # The provider's signature is asked for instead of a token.

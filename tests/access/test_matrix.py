@@ -65,6 +65,8 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
         funded = client.post(
             f"/wallet/{wallet_id}/fund", {"amount": 700, "currency": "USD", "token_id": token["id"]}
         ).json()
+        rule = {"threshold": 500, "amount": 1000, "token_id": token["id"]}
+        assert client.put(f"/wallet/{wallet_id}/auto-top-up", rule).status_code == 200
         hold = client.post(f"/wallet/{wallet_id}/holds", {"amount": 50, "currency": "USD"}).json()
         adjustment = ApiClient(someone("support")).post(
             f"/admin/wallets/{wallet_id}/adjustments", {"amount": 5, "currency": "USD", "reason": "a slip"}

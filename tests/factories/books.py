@@ -14,6 +14,7 @@ TABLES = (
     "transactions_idempotencykey",
     "wallets_wallet",
     "wallets_adjustment",
+    "payments_autotopup",
     "events_outbox",
     "events_auditentry",
 )
