@@ -30,13 +30,15 @@ ACTION_LASTS_S = 3600
 logger = structlog.get_logger()
 
 
-def sweep_due_payments(*, limit: int = 100, at: datetime | None = None) -> int:
-    """Reconcile payments that are due, at most `limit`; tells how many. `at` is the moment to go by, now by default.
+def sweep_due_payments(*, wallet_id: UUID | None = None, limit: int = 100, at: datetime | None = None) -> int:
+    """Reconcile payments that are due, of one wallet or all, at most `limit`; tells how many.
+
+    `at` is the moment to go by, now by default.
 
     A payment that can't be reconciled is logged and due again after its lease; it holds up no other.
     """
     at = at or now()
-    claimed = _claim(limit=limit, at=at)
+    claimed = _claim(wallet_id=wallet_id, limit=limit, at=at)
     reached(Step.CLAIMED)
     for payment_id in claimed:
         try:
@@ -81,10 +83,11 @@ def _reconcile(payment: Payment, *, reference: str, at: datetime) -> ChargeOutco
     return outcome
 
 
-def _claim(*, limit: int, at: datetime) -> list[UUID]:
+def _claim(*, wallet_id: UUID | None, limit: int, at: datetime) -> list[UUID]:
     """Take due payments that no other sweep has, in one committed step, before anybody is asked about them."""
     with transaction.atomic():
         due = Payment.objects.filter(due_at__lte=at).order_by("due_at").select_for_update(skip_locked=True)
+        due = due if wallet_id is None else due.filter(wallet_id=wallet_id)
         claimed = list(due.values_list("id", flat=True)[:limit])
         Payment.objects.filter(id__in=claimed).update(
             due_at=at + timedelta(seconds=LEASE_S), checks=F("checks") + 1, checked_at=at

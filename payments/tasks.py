@@ -22,7 +22,7 @@ def reconcile_one_payment(payment_id: str) -> None:
 @shared_task(name="payments.sweep_due_payments")  # type: ignore[untyped-decorator]  # Celery has no types
 def sweep_payments() -> int:
     """Find out what became of the payments that are due; tells how many."""
-    return sweep_due_payments()
+    return sum(sweep_due_payments(wallet_id=wallet_id) for wallet_id in times())
 
 
 @shared_task(name="payments.handle_provider_event")  # type: ignore[untyped-decorator]  # Celery has no types

@@ -266,7 +266,8 @@ def test_when_the_outcome_is_unknown_then_nothing_else_is_charged_until_it_is_kn
     look(low)
     unknown = (low.balance, top_ups(low), told(low.wallet_id))
     look(low)
-    later(low, minutes=10)
+    move_to(low, clock.now_of(low.wallet_id) + timedelta(minutes=10))
+    sweep(low)
     still = top_ups(low)
 
     sweep_later()
@@ -412,7 +413,8 @@ def test_when_a_removed_rule_is_written_again_while_its_top_up_is_open_then_ther
 
     give_rule(low, low.card())
     look(low)
-    later(low, minutes=2)
+    move_to(low, clock.now_of(low.wallet_id) + timedelta(minutes=2))
+    sweep(low)
 
     assert top_ups(low) == [("pending", 2_500)]
 

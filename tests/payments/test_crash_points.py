@@ -14,7 +14,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 
 from payments import steps
 from payments.processors.sandbox import SandboxProcessor
-from payments.steps import ACTION_STEPS, RECONCILIATION_STEPS, TOP_UP_STEPS, Step
+from payments.steps import ACTION_STEPS, AUTO_TOP_UP_STEPS, RECONCILIATION_STEPS, TOP_UP_STEPS, Step
 from tests.payments.customers import SUCCEEDS, TIMES_OUT, Customer, sweep_later
 
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
@@ -155,4 +155,4 @@ def test_when_a_charge_is_reconciled_then_between_any_two_effects_there_is_a_nam
 
 
 def test_when_a_step_is_named_then_it_belongs_to_charging_or_to_reconciling():
-    assert {*TOP_UP_STEPS, *RECONCILIATION_STEPS, *ACTION_STEPS} == set(Step)
+    assert {*AUTO_TOP_UP_STEPS, *RECONCILIATION_STEPS, *ACTION_STEPS} == set(Step)

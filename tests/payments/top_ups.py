@@ -8,6 +8,7 @@ from events import clock
 from events.models import OutboxEntry
 from payments.auto_topups import attend, sweep_due_top_ups
 from payments.models import AutoTopUp
+from payments.reconciliation import sweep_due_payments
 from payments.schedules import Schedule
 from payments.top_up_rules import Terms, set_rule
 from tests.payments.customers import Customer, unkeyed
@@ -78,8 +79,10 @@ def move_to(customer: Customer, moment: datetime) -> None:
 
 
 def later(customer: Customer, **parts: float) -> None:
-    """Let time pass for the wallet, and have the sweep look."""
+    """Let time pass for the wallet, and have the sweeps look: at its payments, then at its rule."""
     move_to(customer, clock.now_of(customer.wallet_id) + timedelta(**parts))
+    with clock.time_of(customer.wallet_id):
+        sweep_due_payments(wallet_id=customer.wallet_id)
     sweep(customer)
 
 
