@@ -288,6 +288,18 @@ class Environment:
         "The password and client secret of the demo accounts (sandbox only).", text, "", secret=True
     )
     web_workers: int = variable("Worker processes of the web server; 0 takes one for each core.", whole, 0)
+    stream_socket: str = variable(
+        "The Unix socket by which the API's web server hands listeners of `/events/stream` over to "
+        "`manage.py serve_stream` on the same machine; without it they are sent what they missed and come back.",
+        text,
+        "",
+    )
+    stream_port: int = variable(
+        "The port on `HOST` on which `manage.py serve_stream` listens by itself, for a proxy that sends it "
+        "`/api/v1/events/stream`; 0 for none.",
+        whole,
+        0,
+    )
     prometheus_multiproc_dir: str = variable(
         "A folder that the web workers share their metrics in; emptied at each start.", text, ""
     )

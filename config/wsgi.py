@@ -6,4 +6,10 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from django.conf import settings  # noqa: E402 - they can't be read before
+
+from config.gateway.handing_over import HandsStreamsOver  # noqa: E402
+
+application = HandsStreamsOver(_django, address=settings.STREAM_SOCKET)

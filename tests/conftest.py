@@ -96,7 +96,7 @@ def as_owner(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             owner.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def database_environment(django_db_setup: None) -> dict[str, str]:
     """The environment for a child process that works in the test's own database."""
     environment = dict(os.environ)

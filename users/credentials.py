@@ -175,6 +175,11 @@ def principal_of(access: str) -> Principal:
     return principal
 
 
+def expiry_of(access: str) -> int:
+    """Tell when an access token runs out, in seconds since 1970. Refuses with InvalidToken."""
+    return _verified(access, settings.JWT_SIGNING_KEYS, settings.PUBLIC_URL)[1]
+
+
 @lru_cache(maxsize=VERIFIED_TOKENS_KEPT)
 def _verified(access: str, _signing_keys: SigningKeys, _public_url: str) -> tuple[Principal, int]:
     # Checking a signature costs more than all else that a call's authentication does, hence the cache. The

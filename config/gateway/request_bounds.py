@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from io import BytesIO
+from typing import Any
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
@@ -25,9 +26,14 @@ def drain(request: HttpRequest, left_bytes: int) -> None:
 
     A server that hangs up on a client that is still sending cuts off the answer, or the client's next call.
     """
-    body = request.META["wsgi.input"]
+    body = _input_of(request)
     while left_bytes > 0 and (chunk := body.read(min(64 * 1024, left_bytes))):
         left_bytes -= len(chunk)
+
+
+def _input_of(request: HttpRequest) -> Any:
+    """Give what the body is read from; under ASGI the server has read it already."""
+    return request.META.get("wsgi.input") or request._stream
 
 
 class RequestBoundsMiddleware:
@@ -80,7 +86,7 @@ class RequestBoundsMiddleware:
 
     def read_chunks(self, request: HttpRequest, limit_bytes: int) -> bool:
         """Read a body that announces no length, which Django would take for none; tells whether it is too large."""
-        body = request.META["wsgi.input"].read(limit_bytes + 1)
+        body = _input_of(request).read(limit_bytes + 1)
         request.META["CONTENT_LENGTH"] = str(len(body))
         request._stream = BytesIO(body)
         return len(body) > limit_bytes

@@ -193,6 +193,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 PROBLEM_WRITER = "config.gateway.errors.stored_problem"
+STREAM_SOCKET = environment.stream_socket
+STREAM_HOST = environment.host
+STREAM_PORT = environment.stream_port
 AUDIT_TRAIL = "events.audit.record"
 # What the floors below the book ask of it, which they may not import.
 WALLET_OWNERS = "transactions.queries.owners_of"

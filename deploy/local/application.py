@@ -50,6 +50,11 @@ def web(*, python: Path, environment: Mapping[str, str]) -> Program:
     )
 
 
+def stream(*, python: Path, environment: Mapping[str, str]) -> Program:
+    """Return what holds streams of events open, for listeners that the web server hands over."""
+    return _python_program("stream", ["manage.py", "serve_stream"], python=python, environment=environment)
+
+
 def background(*, python: Path, environment: Mapping[str, str], data: DataDirectory) -> list[Program]:
     """Return what does the due work: Celery's worker and beat, or without Redis one process that sweeps."""
     if not environment.get("REDIS_URL"):

@@ -78,6 +78,8 @@ def run(arguments: Sequence[str]) -> int:
             write_private_json(data.running, services)
             supervisor.start([application.web(python=venv.python, environment=environment)])
             say(application.table(environment))
+            if environment["STREAM_SOCKET"]:
+                supervisor.start([application.stream(python=venv.python, environment=environment)])
             supervisor.start(application.background(python=venv.python, environment=environment, data=data))
             supervisor.watch()
         finally:

@@ -23,6 +23,7 @@ class DataDirectory:
         self.metrics = path / "metrics"
         self.logs = path / "log"
         self.running = path / "running.json"
+        self.stream_socket = path / "stream.socket"
         self._secrets = path / "secrets.json"
         self._lock_descriptor: int | None = None
 

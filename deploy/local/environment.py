@@ -1,6 +1,8 @@
 """The environment variables that the launcher hands to the application."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from deploy.local.data_directory import DataDirectory, new_secrets
 from deploy.local.ports import LOOPBACK
@@ -13,6 +15,8 @@ SETTINGS = {SANDBOX: "config.settings.local", PRODUCTION: "config.settings.produ
 TEST_SETTINGS = "config.settings.test"
 DEFAULT_PORT = 8000
 HIGHEST_PORT = 65535
+# Of what Linux (108) and macOS (104) take, with the byte that ends it.
+LONGEST_SOCKET_ADDRESS_BYTES = 103
 # A developer's own configuration must not decide the answers of the tests, nor what make keeps for itself.
 NOT_FOR_TESTS = {
     *(
@@ -41,6 +45,7 @@ NOT_FOR_TESTS = {
         "PROMETHEUS_MULTIPROC_DIR",
         "ARCHIVE_DIRECTORY",
     ),
+    *("STREAM_SOCKET", "STREAM_PORT"),
     *("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS", "CMD", "PYTHON"),
 }
 NOT_FOR_TESTS_PREFIXES = (
@@ -91,12 +96,19 @@ def application_environment(
         "HOST": host_of(given),
         "PORT": str(port_of(given)),
         "PROMETHEUS_MULTIPROC_DIR": str(data.metrics),
+        "STREAM_SOCKET": socket_address(data.stream_socket),
         "PYTHONUNBUFFERED": "1",
     }
     if mode == SANDBOX:
         values["PUBLIC_URL"] = f"http://{LOOPBACK}:{port_of(given)}"
         values |= {name: data.secrets()[name] for name in (*APPLICATION_SECRETS, "DEMO_PASSWORD")}
     return {**given, **values, **{name: given[name] for name in values if given.get(name)}, **services}
+
+
+def socket_address(path: Path) -> str:
+    """Return the shorter way to a Unix socket from here, where every process starts; nothing where both are too long."""
+    address = min(os.path.relpath(path), str(path.absolute()), key=len)
+    return address if len(os.fsencode(address)) <= LONGEST_SOCKET_ADDRESS_BYTES else ""
 
 
 def environment_of_tests(*, given: Mapping[str, str], services: Mapping[str, str]) -> dict[str, str]:

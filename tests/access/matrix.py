@@ -83,6 +83,7 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("GET", "/admin/adjustments"): Call(("adjustment:request", "adjustment:decide", "audit:read")),
     ("POST", "/admin/adjustments/{adjustment}/approve"): Call("adjustment:decide", {}),
     ("POST", "/admin/adjustments/{adjustment}/reject"): Call("adjustment:decide", REASON),
+    ("GET", "/events/stream"): Call("event:read"),
     ("GET", "/admin/audit-log"): Call("audit:read"),
     ("GET", "/wallet/{wallet}/auto-top-up"): Call("wallet:read"),
     ("PUT", "/wallet/{wallet}/auto-top-up"): Call(
