@@ -100,9 +100,12 @@ def listen_for_connections(address: str) -> socket.socket:
     before = os.umask(0o177)
     try:
         listener.bind(address)
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
     finally:
         os.umask(before)
-    listener.listen(1024)
     return listener
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.application import answers_ready, background, table, web
+from deploy.local.application import answers_ready, background, stream, table, web
 from deploy.local.data_directory import DataDirectory
 from deploy.local.ports import EVERY_ADDRESS
 
@@ -135,3 +135,11 @@ def test_when_hosts_are_restricted_then_an_allowed_one_is_asked_for(
     answers_ready({**environment, "ALLOWED_HOSTS": allowed_hosts})
 
     assert hosts == [f"{asked_for or '127.0.0.1:' + environment['PORT']}/health/ready"]
+
+
+def test_when_the_stream_starts_then_it_takes_listeners_over_at_the_socket() -> None:
+    program = stream(python=PYTHON, environment={**ENVIRONMENT, "STREAM_SOCKET": "/data/stream.socket"})
+
+    assert list(program.command) == ["/venv/bin/python", "manage.py", "serve_stream"]
+    assert program.environment["STREAM_SOCKET"] == "/data/stream.socket"
+    assert program.orphan_signal == signal.SIGKILL

@@ -13,7 +13,7 @@ import pytest
 
 from config.environment import Environment
 from deploy.local.data_directory import DataDirectory
-from deploy.local.environment import application_environment, environment_of_tests
+from deploy.local.environment import application_environment, environment_of_tests, socket_address
 
 ROOT = Path(__file__).parents[2]
 SERVICES = {
@@ -58,6 +58,7 @@ def test_when_nothing_is_given_then_the_sandbox_runs_on_its_own_secrets(tmp_path
         "PORT": "8000",
         "PUBLIC_URL": "http://127.0.0.1:8000",
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
+        "STREAM_SOCKET": socket_address(tmp_path / "stream.socket"),
         "PYTHONUNBUFFERED": "1",
         "SECRET_KEY": secrets["SECRET_KEY"],
         "JWT_SIGNING_KEYS": secrets["JWT_SIGNING_KEYS"],
@@ -159,3 +160,11 @@ def test_when_the_port_is_no_port_then_run_says_so(tmp_path: Path, port: str) ->
     said = run_refused(tmp_path, {"PORT": port})
 
     assert said == f"PORT={port} is no port: give a number from 1 to 65535.\n"
+
+
+def test_when_a_socket_s_address_would_be_too_long_then_there_is_none(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert socket_address(tmp_path / "stream.socket") == "stream.socket"
+    assert socket_address(tmp_path / ("x" * 90) / "stream.socket") == ""
+    assert socket_address(Path("/run/s")) == "/run/s"
