@@ -13,6 +13,7 @@ from django.db import connections, transaction
 
 from events import clock
 from payments.processors import circuit_breaker
+from tests.leaks import TEST_NUMBERS, database_dump, numbers_in, redis_dump
 from transactions.integrity import check_books
 
 _REAL_CONNECT = socket.socket.connect
@@ -57,6 +58,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     with django_db_blocker.unblock():
         # Whatever the tests committed, with races and kills, has to balance.
         breaches = [breach for _proof, found in check_books() for breach in found]
+        leaked = numbers_in(database_dump() + redis_dump(), TEST_NUMBERS)
         for connection in connections.all(initialized_only=True):
             connection.close()
         owner.settings_dict["NAME"] = maintenance
@@ -64,6 +66,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         owner.close()
     assert breaches == []
+    assert leaked == [], "card numbers stand in the tables or in Redis"
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from config.gateway.problems import ADVICE_TEXTS, PROBLEMS, Problem
 from config.gateway.rate_limits import count_refused_call
+from config.redaction import redacted
 from events.context import current
 
 log = structlog.get_logger("errors")
@@ -104,7 +105,8 @@ def problem_answer(
     problem = PROBLEMS[code]
     body = problem_body(
         problem,
-        instance=request.path,
+        # A path may hold whatever a client puts there, a card number too.
+        instance=redacted(request.path),
         request_id=current().request_id,
         detail=detail,
         errors=errors,
