@@ -46,6 +46,7 @@ PRIVILEGES = {
     "payments_sandboxcharge": "SELECT, INSERT, UPDATE (status)",
     "payments_sandboxdispute": "SELECT, INSERT, UPDATE (status, told_at)",
     "payments_sandboxrefund": "SELECT, INSERT, UPDATE (status, failure_code)",
+    "payments_savedmethod": "SELECT, INSERT, UPDATE (is_default), DELETE",
     "payments_usedpaymenttoken": APPEND,
     "rate_limit_counter": ALL,
     "tokens_fingerprintkey": "SELECT, INSERT, UPDATE (sealed)",

@@ -21,6 +21,7 @@ from config.key_file_forms import (
 from config.value_forms import (
     Rate,
     amounts_by_currency,
+    country,
     domain,
     flag,
     key_ring,
@@ -265,6 +266,19 @@ class Environment:
     )
     auto_top_up_disable_after: int = variable(
         "After how many declines in a row a wallet is topped up no more.", whole, 3
+    )
+    merchant_country: str = variable(
+        "The country that payment sheets name as ours, ISO 3166 in two letters.", country, "US"
+    )
+    wallet_management_url: str = variable(
+        "Where customers manage their automatic top-ups, as payment sheets show it; `PUBLIC_URL` when empty.",
+        url("http", "https"),
+        "",
+    )
+    stripe_publishable_key: str = variable(
+        "The publishable key of Stripe, which Google Pay's clients need where Stripe is their gateway.",
+        without_blanks("pk_"),
+        "",
     )
     limit_maximum_balance: dict[str, int] = variable(
         "The most that a wallet may hold, in minor units by currency.", amounts_by_currency, {}

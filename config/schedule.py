@@ -32,6 +32,7 @@ BEAT: dict[str, Entry] = {
         "task": "payments.sweep_overlooked_top_ups",
         "schedule": 60.0,
     },
+    "expire payment sessions": {"task": "payments.expire_due_sessions", "schedule": 60.0},
     "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},
     "purge expired counters of calls": {"task": "config.purge_expired_counters", "schedule": 900.0},
     "forget ended sessions": {"task": "users.forget_ended_sessions", "schedule": 3600.0},
@@ -50,6 +51,7 @@ ROUTES = {
     # It is short, and deliveries to slow endpoints must not hold up what they deliver.
     "events.publish": {"queue": MONEY},
     "payments.*": {"queue": MONEY},
+    "payments.expire_due_sessions": {"queue": REPORTS},
     "tokens.*": {"queue": REPORTS},
     "transactions.*": {"queue": MONEY},
     "transactions.drop_old_answers": {"queue": REPORTS},

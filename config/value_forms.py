@@ -202,3 +202,10 @@ def domain(value: str) -> str:
     if not re.fullmatch(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", value):
         raise ValueError("a domain name such as wallet.example.com")
     return value
+
+
+def country(value: str) -> str:
+    """Read a country of ISO 3166-1 in two letters."""
+    if not re.fullmatch(r"[A-Z]{2}", value):
+        raise ValueError("two capital letters such as US")
+    return value

@@ -101,3 +101,17 @@ class WebhookTooLarge(Refusal):
 
     code = "payload_too_large"
     default_detail = "The body is larger than a webhook may be."
+
+
+class SessionConsumed(Refusal):
+    """The payment session has paid, or was cancelled; it pays no more."""
+
+    code = "session_consumed"
+    default_detail = "The payment session has been used."
+
+
+class SessionExpired(Refusal):
+    """The payment session's 15 minutes are over."""
+
+    code = "session_expired"
+    default_detail = "The payment session has expired."

@@ -11,6 +11,7 @@ from enum import StrEnum
 class Step(StrEnum):
     """What has just happened, in the order in which it does."""
 
+    CARD_KEPT = "card_kept"
     OPENED = "opened"
     SOURCE_REVEALED = "source_revealed"
     CHARGE_ANSWERED = "charge_answered"
@@ -24,6 +25,7 @@ class Step(StrEnum):
 
 
 TOP_UP_STEPS = (Step.OPENED, Step.SOURCE_REVEALED, Step.CHARGE_ANSWERED, Step.SETTLED)
+PHONE_STEPS = (Step.CARD_KEPT, *TOP_UP_STEPS)
 RECONCILIATION_STEPS = (Step.CLAIMED, Step.OUTCOME_FOUND, Step.RECONCILED)
 ACTION_STEPS = (Step.CLAIMED, Step.ACTION_OVERDUE, Step.OUTCOME_FOUND, Step.RECONCILED)
 AUTO_TOP_UP_STEPS = (Step.OCCASION_TAKEN, *TOP_UP_STEPS, Step.OCCASION_CONCLUDED)

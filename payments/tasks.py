@@ -8,6 +8,7 @@ from events.clock import times
 from payments import auto_topups
 from payments.reconciliation import reconcile_payment, sweep_due_payments
 from payments.sandbox_provider import deliver_sandbox_webhooks
+from payments.sessions import expire_due_sessions
 from payments.webhooks import handle_event, sweep_due_events
 
 TOP_UP_BELL = "payments.attend_to_top_up"
@@ -59,3 +60,9 @@ def sweep_top_ups() -> int:
 def sweep_overlooked() -> int:
     """Look after the rules that nobody rang for; tells how many."""
     return auto_topups.sweep_overlooked_top_ups()
+
+
+@shared_task(name="payments.expire_due_sessions")  # type: ignore[untyped-decorator]  # Celery has no types
+def expire_sessions() -> int:
+    """Write down the payment sessions whose time is over; tells how many."""
+    return sum(expire_due_sessions(wallet_id=wallet_id) for wallet_id in times())

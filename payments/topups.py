@@ -105,19 +105,8 @@ def top_up(
     answer = once(call, effect)
     if answer.replayed:
         return answer
-    payment = opened[0]
     reached(Step.OPENED)
-    outcome = charge(payment)
-    reached(Step.CHARGE_ANSWERED)
-    try:
-        answer = settle_payment(payment_id=payment.id, outcome=outcome, actor=actor)
-    except (Unavailable, DatabaseError) as failure:
-        # The card may have been charged: the answer must not be that nothing happened.
-        logger.exception("payment_not_settled", payment_id=str(payment.id), outcome=type(outcome).__name__)
-        answer = _left_pending(payment, answer, reason=type(failure).__name__)
-    reached(Step.SETTLED)
-    # Whoever answered the key first has decided what this call is answered, for ever.
-    return (replay(call) or answer) if answer.replayed else answer
+    return finish_payment(opened[0], opened=answer, call=call)
 
 
 def open_payment(
@@ -168,6 +157,27 @@ def open_payment(
     )
     payment.save(force_insert=True)
     return payment
+
+
+def finish_payment(
+    payment: Payment, *, opened: Answer, call: KeyedCall, source: Source | None = None
+) -> Answer:
+    """Charge an open payment and settle what came of it; `opened` is what it was answered while it was open.
+
+    Never called inside a database transaction. Refuses as `charge` does; a charge that may have been made is
+    always answered, though it be by 202.
+    """
+    outcome = charge(payment, source=source)
+    reached(Step.CHARGE_ANSWERED)
+    try:
+        answer = settle_payment(payment_id=payment.id, outcome=outcome, actor=payment.actor)
+    except (Unavailable, DatabaseError) as failure:
+        # The card may have been charged: the answer must not be that nothing happened.
+        logger.exception("payment_not_settled", payment_id=str(payment.id), outcome=type(outcome).__name__)
+        answer = _left_pending(payment, opened, reason=type(failure).__name__)
+    reached(Step.SETTLED)
+    # Whoever answered the key first has decided what this call is answered, for ever.
+    return (replay(call) or answer) if answer.replayed else answer
 
 
 def charge(payment: Payment, *, source: Source | None = None) -> ChargeOutcome:

@@ -100,5 +100,16 @@ def reference_for_charge(*, token_id: UUID, actor: str, reason: str) -> Referenc
     return ReferenceForCharge(token_id=token_id, provider=token.provider, ref=reference_of(token))
 
 
+def kept_reference_for_charge(*, token: PaymentToken, actor: str, reason: str) -> ReferenceForCharge:
+    """Tell a processor how the vault calls what a phone gave just now; the audit trail says so first.
+
+    `token` is the one that stands for the card, also where it stands for one payment alone.
+    """
+    audit.record(
+        actor=actor, action="token.referenced", object_type="token", object_id=token.id, reason=reason
+    )
+    return ReferenceForCharge(token_id=token.id, provider=token.provider, ref=reference_of(token))
+
+
 def _scheme(token: PaymentToken) -> str:
     return "" if token.type == PaymentToken.Type.CARD else token.type

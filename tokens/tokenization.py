@@ -96,14 +96,22 @@ def keep_mobile(*, owner_id: UUID, payload: MobilePayload) -> PaymentToken:
     return token
 
 
-def write_kept(token: PaymentToken, *, actor: str) -> None:
+def write_kept(token: PaymentToken, *, actor: str, is_saved: bool = True) -> None:
     """Write a token that `keep_mobile` made, its event and its audit entry, in the transaction under way.
 
-    Refuses with VaultUnavailable when the item that it stands for is being destroyed with another token.
+    Without `is_saved` the token stands for one payment alone: it is deleted from the start, so that nobody sees
+    or charges it, its row tells what was charged, and the caller destroys its item (`destroy_vault_item`) once it
+    has been; an hour later the sweep does. Refuses with VaultUnavailable when the item that it stands for is being
+    destroyed with another token.
     """
     claim_item(token)
+    if is_saved:
+        token.save(force_insert=True)
+        _record("token.created", token, actor=actor, from_state="", to_state=token.status)
+        return
+    token.status, token.deleted_at = DELETED, token.created_at
     token.save(force_insert=True)
-    _record("token.created", token, actor=actor, from_state="", to_state=token.status)
+    _record("token.used_once", token, actor=actor, from_state="", to_state=token.status)
 
 
 def discard_kept(token: PaymentToken) -> None:

@@ -182,7 +182,7 @@ _TABLE: Final = (
     ),
     Problem(
         "session_consumed", 409, "The payment session has been used", DO_NOT_RETRY,
-        "A payment session pays once.",
+        "A payment session pays once, and never after it was cancelled.",
         "Start a new session for a new payment.",
     ),
     Problem(

@@ -244,6 +244,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = beat_schedule()
 
+MERCHANT_COUNTRY = environment.merchant_country
+WALLET_MANAGEMENT_URL = environment.wallet_management_url
+STRIPE_PUBLISHABLE_KEY = environment.stripe_publishable_key
 JWT_SIGNING_KEYS = environment.jwt_signing_keys
 ENCRYPTION_KEYS = environment.encryption_keys
 ACCESS_TOKEN_LIFETIME_S = environment.access_token_lifetime_s

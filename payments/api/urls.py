@@ -4,6 +4,8 @@ from django.urls import path
 
 from payments.api.auto_top_ups import AutoTopUpViewSet
 from payments.api.inbound import WebhookViewSet
+from payments.api.method_viewsets import MethodViewSet
+from payments.api.phone_viewsets import ApplePayViewSet, GooglePayViewSet, SessionViewSet
 from payments.api.viewsets import FundingViewSet, PaymentViewSet
 
 urlpatterns = [
@@ -33,6 +35,34 @@ urlpatterns = [
         AutoTopUpViewSet.as_view({"post": "resume"}),
         name="auto-top-up-resume",
     ),
+    path("payment/apple-pay/init", ApplePayViewSet.as_view({"post": "init"}), name="apple-pay-init"),
+    path("payment/apple-pay/process", ApplePayViewSet.as_view({"post": "process"}), name="apple-pay-process"),
+    path("payment/google-pay/init", GooglePayViewSet.as_view({"post": "init"}), name="google-pay-init"),
+    path(
+        "payment/google-pay/process", GooglePayViewSet.as_view({"post": "process"}), name="google-pay-process"
+    ),
+    path(
+        "payment/session/<uuid:session_id>",
+        SessionViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="payment-session",
+    ),
     path("payment", PaymentViewSet.as_view({"get": "list"}), name="payments"),
     path("payment/<uuid:payment_id>", PaymentViewSet.as_view({"get": "retrieve"}), name="payment"),
+    path("tokens/apple-pay", ApplePayViewSet.as_view({"post": "tokenize"}), name="tokens-apple-pay"),
+    path("tokens/google-pay", GooglePayViewSet.as_view({"post": "tokenize"}), name="tokens-google-pay"),
+    path(
+        "wallet/<uuid:wallet_id>/payment-methods",
+        MethodViewSet.as_view({"get": "list", "post": "create"}),
+        name="payment-methods",
+    ),
+    path(
+        "wallet/<uuid:wallet_id>/payment-methods/<uuid:token_id>",
+        MethodViewSet.as_view({"delete": "destroy"}),
+        name="payment-method",
+    ),
+    path(
+        "wallet/<uuid:wallet_id>/payment-methods/<uuid:token_id>/default",
+        MethodViewSet.as_view({"post": "default"}),
+        name="payment-method-default",
+    ),
 ]

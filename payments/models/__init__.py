@@ -5,6 +5,7 @@ The rows are the queue: whatever is under way has a `due_at`, and the sweep look
 
 from payments.models.charges import UNDER_WAY, Payment, PaymentKind, PaymentMethod, PaymentStatus
 from payments.models.disputes import Dispute, DisputeStatus
+from payments.models.payment_methods import SavedMethod
 from payments.models.provider_events import ProviderEvent
 from payments.models.refunds import Refund, RefundReason, RefundStatus
 from payments.models.sandbox_books import SandboxCharge, SandboxDispute, SandboxRefund
@@ -28,6 +29,7 @@ __all__ = [
     "SandboxCharge",
     "SandboxDispute",
     "SandboxRefund",
+    "SavedMethod",
     "SessionStatus",
     "UsedPaymentToken",
 ]

@@ -1,5 +1,7 @@
 """Payment sessions: what a customer is about to pay with a mobile wallet, and the tokens that were used up."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -19,7 +21,11 @@ class SessionStatus(models.TextChoices):
 
 
 class PaymentSession(models.Model):
-    """What a customer is about to pay by Apple Pay or Google Pay, for 15 minutes, once."""
+    """What a customer is about to pay by Apple Pay or Google Pay, for 15 minutes, once.
+
+    `reload_threshold` and `reload_amount`, in minor units, are there where the customer agrees to automatic
+    top-ups with the payment.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="payment_sessions")
@@ -27,6 +33,8 @@ class PaymentSession(models.Model):
     scheme = models.CharField(max_length=16)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
+    reload_threshold = models.BigIntegerField(null=True)
+    reload_amount = models.BigIntegerField(null=True)
     nonce = models.CharField(max_length=64, unique=True)
     status = models.CharField(max_length=16, choices=SessionStatus, default=SessionStatus.OPEN)
     payment = models.OneToOneField(Payment, models.PROTECT, null=True, related_name="session")
@@ -39,6 +47,16 @@ class PaymentSession(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(name="session_amount_is_positive", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="session_reload_is_whole",
+                condition=Q(reload_threshold__isnull=True, reload_amount__isnull=True)
+                | Q(
+                    reload_threshold__isnull=False,
+                    reload_amount__isnull=False,
+                    reload_threshold__gte=0,
+                    reload_amount__gt=0,
+                ),
+            ),
             models.CheckConstraint(
                 name="session_scheme_is_known", condition=Q(scheme__in=["apple_pay", "google_pay"])
             ),
@@ -55,6 +73,12 @@ class PaymentSession(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scheme} session {self.id}"
+
+    def status_at(self, at: datetime) -> str:
+        """The status as it reads at a moment: an open one whose time is over has expired, swept or not."""
+        if self.status == SessionStatus.OPEN and at >= self.expires_at:
+            return SessionStatus.EXPIRED
+        return self.status
 
 
 class UsedPaymentToken(models.Model):

@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 from users.roles import AUTHENTICATED, PUBLIC
 
-Kind = Literal["wallet", "transaction", "transfer", "token", "payment", "hold", "adjustment", "user"]
+Kind = Literal[
+    "wallet", "transaction", "transfer", "token", "payment", "session", "hold", "adjustment", "user"
+]
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,36 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("POST", "/wallet/{wallet}/auto-top-up/resume"): Call("payment:write", {}),
     ("GET", "/payment"): Call("payment:read", query={"wallet_id": "{wallet}"}, foreign=("wallet_id",)),
     ("GET", "/payment/{payment}"): Call("payment:read"),
+    ("POST", "/payment/apple-pay/init"): Call(
+        "payment:write", {"wallet_id": "{wallet}", **MONEY}, foreign=("wallet_id",)
+    ),
+    ("POST", "/payment/google-pay/init"): Call(
+        "payment:write", {"wallet_id": "{wallet}", **MONEY}, foreign=("wallet_id",)
+    ),
+    ("POST", "/payment/apple-pay/process"): Call(
+        "payment:write", {"session_id": "{session}", "payment_data": {}}, foreign=("session_id",)
+    ),
+    ("POST", "/payment/google-pay/process"): Call(
+        "payment:write", {"session_id": "{googles_session}", "payment_data": {}}, foreign=("session_id",)
+    ),
+    ("GET", "/payment/session/{session}"): Call("payment:read"),
+    ("DELETE", "/payment/session/{session}"): Call("payment:write"),
     # The provider's signature is asked for instead of a token.
     ("POST", "/payment/webhooks/<str:provider>"): Call(PUBLIC),
     ("GET", "/tokens"): Call("token:read", query={"user_id": "{user}"}, foreign=("user_id",)),
     ("POST", "/tokens/card"): Call("token:write", {**CARD, "user_id": "{user}"}, foreign=("user_id",)),
+    ("POST", "/tokens/apple-pay"): Call(
+        "token:write", {"payment_data": {}, "user_id": "{user}"}, foreign=("user_id",)
+    ),
+    ("POST", "/tokens/google-pay"): Call(
+        "token:write", {"payment_data": {}, "user_id": "{user}"}, foreign=("user_id",)
+    ),
+    ("GET", "/wallet/{wallet}/payment-methods"): Call("token:read"),
+    ("POST", "/wallet/{wallet}/payment-methods"): Call(
+        "token:write", {"token_id": "{token}"}, foreign=("token_id",)
+    ),
+    ("DELETE", "/wallet/{wallet}/payment-methods/{token}"): Call("token:write"),
+    ("POST", "/wallet/{wallet}/payment-methods/{token}/default"): Call("token:write", {}),
     ("GET", "/tokens/{token}"): Call("token:read"),
     ("DELETE", "/tokens/{token}"): Call("token:write"),
     ("POST", "/tokens/{token}/validate"): Call("token:write", {}),

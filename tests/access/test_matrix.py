@@ -19,7 +19,19 @@ from tokens.models import PaymentToken
 from users.roles import AUTHENTICATED, PUBLIC, ROLES
 
 CALLS = [pytest.param(method, path, call, id=f"{method} {path}") for (method, path), call in MATRIX.items()]
-KINDS = ("wallet", "receiver", "transaction", "transfer", "token", "payment", "hold", "adjustment", "user")
+KINDS = (
+    "wallet",
+    "receiver",
+    "transaction",
+    "transfer",
+    "token",
+    "payment",
+    "hold",
+    "adjustment",
+    "user",
+    "session",
+    "googles_session",
+)
 
 
 def filled(template: Any, ids: dict[str, str]) -> Any:
@@ -71,6 +83,11 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
         adjustment = ApiClient(someone("support")).post(
             f"/admin/wallets/{wallet_id}/adjustments", {"amount": 5, "currency": "USD", "reason": "a slip"}
         )
+        client.post(f"/wallet/{wallet_id}/payment-methods", {"token_id": token["id"]})
+        sessions = [
+            client.post(f"/payment/{scheme}/init", {"wallet_id": wallet_id, "amount": 100, "currency": "USD"})
+            for scheme in ("apple-pay", "google-pay")
+        ]
         line = client.get(f"/transactions/{funded['transaction_id']}").json()
         ids = {
             "wallet": wallet_id,
@@ -78,6 +95,8 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
             "transfer": line["transfer_id"],
             "token": token["id"],
             "payment": funded["payment_id"],
+            "session": sessions[0].json()["session_id"],
+            "googles_session": sessions[1].json()["session_id"],
             "hold": hold["id"],
             "adjustment": adjustment.json()["id"],
             "user": str(customer.id),

@@ -10,12 +10,21 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connections
-from django.db.backends.postgresql.base import DatabaseWrapper
+from psycopg.pq import TransactionStatus
 
+from config.postgresql.base import DatabaseWrapper
 from payments import steps
 from payments.processors.sandbox import SandboxProcessor
-from payments.steps import ACTION_STEPS, AUTO_TOP_UP_STEPS, RECONCILIATION_STEPS, TOP_UP_STEPS, Step
+from payments.steps import (
+    ACTION_STEPS,
+    AUTO_TOP_UP_STEPS,
+    PHONE_STEPS,
+    RECONCILIATION_STEPS,
+    TOP_UP_STEPS,
+    Step,
+)
 from tests.payments.customers import SUCCEEDS, TIMES_OUT, Customer, sweep_later
+from tests.payments.phones import SCHEMES, given_by_phone, new_session, pay
 
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 
@@ -66,6 +75,28 @@ def test_when_killed_while_charging_then_the_sweep_and_a_retry_find_each_cent_on
     require_each_cent_once(customer, 2500)
 
 
+@pytest.mark.parametrize("step", PHONE_STEPS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_when_killed_while_a_phone_pays_then_the_sweep_and_a_retry_find_each_cent_once(
+    customer, scheme, step
+):
+    session = new_session(customer, scheme)
+    given = given_by_phone(session)
+
+    ended = killed_at(step, lambda: pay(customer, session, given=given, key="pay-1"))
+    charged = customer.charged
+    sweep_later()
+    swept = customer.balance
+    answer = pay(customer, session, given=given, key="pay-1")
+    sweep_later()
+
+    assert ended == -signal.SIGKILL
+    assert charged == (2500 if step in (Step.CHARGE_ANSWERED, Step.SETTLED) else 0)
+    assert swept == charged
+    assert answer.status == 201
+    require_each_cent_once(customer, 2500)
+
+
 @pytest.mark.parametrize("step", RECONCILIATION_STEPS)
 @pytest.mark.parametrize("first", [Step.OPENED, Step.CHARGE_ANSWERED], ids=["uncharged", "charged"])
 def test_when_killed_while_reconciling_then_the_next_sweep_and_a_retry_find_each_cent_once(
@@ -93,7 +124,8 @@ def effects(monkeypatch: pytest.MonkeyPatch, listeners: list[Any]) -> list[str]:
     execute, commit = psycopg.Cursor.execute, DatabaseWrapper._commit
 
     def watched_execute(self, query, *arguments, **options):
-        if self.connection.autocommit and not calling and WRITES.match(str(query)):
+        is_alone = self.connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if is_alone and not calling and WRITES.match(str(query)):
             seen.append("commit")
         return execute(self, query, *arguments, **options)
 
@@ -143,6 +175,28 @@ def test_when_a_card_is_charged_then_between_any_two_effects_there_is_a_named_st
     assert [step for step in effects if step not in ("commit", "call")] == list(TOP_UP_STEPS)
 
 
+def test_when_a_phone_pays_then_between_any_two_effects_there_is_a_named_step(customer, effects):
+    session = new_session(customer)
+    given = given_by_phone(session)
+    effects.clear()
+
+    pay(customer, session, given=given, key="pay-1", is_saved=True)
+
+    assert effects == [
+        "commit",
+        "card_kept",
+        "commit",
+        "opened",
+        "commit",
+        "source_revealed",
+        "call",
+        "charge_answered",
+        "commit",
+        "settled",
+    ]
+    assert [step for step in effects if step not in ("commit", "call")] == list(PHONE_STEPS)
+
+
 def test_when_a_charge_is_reconciled_then_between_any_two_effects_there_is_a_named_step(customer, effects):
     sweep_later(600)
     customer.top_up(customer.card(TIMES_OUT).id, 2500)
@@ -155,4 +209,4 @@ def test_when_a_charge_is_reconciled_then_between_any_two_effects_there_is_a_nam
 
 
 def test_when_a_step_is_named_then_it_belongs_to_charging_or_to_reconciling():
-    assert {*AUTO_TOP_UP_STEPS, *RECONCILIATION_STEPS, *ACTION_STEPS} == set(Step)
+    assert {*AUTO_TOP_UP_STEPS, *RECONCILIATION_STEPS, *ACTION_STEPS, *PHONE_STEPS} == set(Step)

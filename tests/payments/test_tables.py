@@ -374,7 +374,9 @@ def test_when_the_tables_are_searched_as_the_api_does_then_an_index_begins_so(co
     assert any(f"({columns})" in definition for definition in definitions)
 
 
-def test_when_the_role_is_granted_the_tables_then_it_may_delete_none():
+def test_when_the_role_is_granted_the_tables_then_it_may_delete_methods_alone():
     ours = {table: privileges for table, privileges in PRIVILEGES.items() if table.startswith("payments_")}
 
-    assert [table for table, privileges in ours.items() if "DELETE" in privileges] == []
+    assert [table for table, privileges in ours.items() if "DELETE" in privileges] == [
+        "payments_savedmethod",
+    ]

@@ -22,6 +22,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from events.clock import now
+from tokens.providers.time_budgets import ends_at
 
 LONGEST_BACK_OFF_S = 5.0
 CHUNK_BYTES = 65_536
@@ -128,7 +129,7 @@ class Provider:
         Not to be called inside a database transaction. Raises NotSent and NoAnswer. The last answer is given
         whatever its status is.
         """
-        until = time.monotonic() + limits.total_s
+        until = min(time.monotonic() + limits.total_s, ends_at())
         silence: NoAnswer | None = None
         for attempt in range(1, limits.attempts + 1):
             began = time.monotonic()
