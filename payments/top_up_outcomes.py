@@ -8,13 +8,21 @@ from typing import Final
 
 from django.conf import settings
 
-from events import outbox
+from events import audit, outbox
 from payments.models import AutoTopUp, Payment, PaymentStatus
 from payments.processors.contract import RetryClass
 from payments.processors.declines import shown_code
 from payments.refusals import ProcessorFailed
 from payments.schedules import next_day_begins_at
-from payments.top_up_rules import CARD_DECLINED, TOKEN_DELETED, WALLET_CLOSED, disable, save, zone_of
+from payments.top_up_rules import (
+    BY_CLOCK,
+    CARD_DECLINED,
+    TOKEN_DELETED,
+    WALLET_CLOSED,
+    disable,
+    save,
+    zone_of,
+)
 from tokens.refusals import TokenDeleted, VaultFailed
 from transactions.refusals import LimitExceeded, NotFound, Refusal
 from wallets.refusals import WalletClosed, WalletSuspended
@@ -115,6 +123,14 @@ def _declined(rule: AutoTopUp, payment: Payment, *, at: datetime) -> None:
 
 
 def _tell(event: str, rule: AutoTopUp, *, reason: str, occasion: str, payment: Payment | None) -> None:
+    audit.record(
+        actor=BY_CLOCK,
+        action=event,
+        object_type="auto_top_up",
+        object_id=rule.wallet_id,
+        reason=reason,
+        after={"occasion": occasion, "payment_id": payment.id if payment else None},
+    )
     outbox.record(
         event,
         {

@@ -31,6 +31,7 @@ PUBLIC_PAGES = {
 STAFF_PAGES = {
     "index": "/admin/",
     "search": "/admin/search/?q=alice@example.com",
+    "clock": "/admin/test-clock/",
     "search-nothing": "/admin/search/?q=nobody",
 }
 # What a script draws, and what shows that it is done.

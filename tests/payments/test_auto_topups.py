@@ -387,6 +387,7 @@ def test_when_a_rule_is_paused_then_nothing_is_charged_until_it_is_resumed(low):
         "auto_top_up.set",
         "auto_top_up.paused",
         "auto_top_up.resumed",
+        "top_up.succeeded",
     ]
 
 
