@@ -28,6 +28,7 @@ PRIVILEGES = {
     "events_clocklead": "SELECT, INSERT, UPDATE (ahead, moved_at)",
     "events_event": APPEND,
     "events_eventposition": "SELECT, UPDATE",
+    "events_failedwork": ALL,
     "events_outbox": ALL,
     "events_webhookdelivery": KEEP,
     "events_webhookendpoint": KEEP,
@@ -41,7 +42,7 @@ PRIVILEGES = {
     "payments_providerevent": KEEP,
     "payments_refund": (
         "SELECT, INSERT, UPDATE (status, decided_by, decided_at, decision_reason, failure_code,"
-        " processor_reference, transfer_id, due_at, checks, checked_at, completed_at)"
+        " processor_reference, transfer_id, due_at, checks, checked_at, recheck_at, completed_at)"
     ),
     "payments_sandboxcharge": "SELECT, INSERT, UPDATE (status)",
     "payments_sandboxdispute": "SELECT, INSERT, UPDATE (status, told_at)",

@@ -298,6 +298,17 @@ class Environment:
         amounts_by_currency,
         {},
     )
+    refund_approval_limit: dict[str, int] = variable(
+        "The most that one person may approve of refunds within 24 hours, in minor units by currency.",
+        amounts_by_currency,
+        {},
+    )
+    refund_auto_approval_below: dict[str, int] = variable(
+        "Refunds are approved by themselves while those of a wallet within 24 hours stay below this together, in minor"
+        " units by currency; none is when empty.",
+        amounts_by_currency,
+        {},
+    )
     demo_password: str = variable(
         "The password and client secret of the demo accounts (sandbox only).", text, "", secret=True
     )

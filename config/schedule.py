@@ -33,6 +33,8 @@ BEAT: dict[str, Entry] = {
         "schedule": 60.0,
     },
     "expire payment sessions": {"task": "payments.expire_due_sessions", "schedule": 60.0},
+    "execute due refunds": {"task": "payments.sweep_due_refunds", "schedule": 15.0},
+    "ask again about succeeded refunds": {"task": "payments.recheck_refunds", "schedule": 15.0},
     "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},
     "purge expired counters of calls": {"task": "config.purge_expired_counters", "schedule": 900.0},
     "forget ended sessions": {"task": "users.forget_ended_sessions", "schedule": 3600.0},

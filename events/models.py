@@ -49,6 +49,27 @@ class ClockLead(models.Model):
         return f"{self.ahead} ahead"
 
 
+class FailedWork(models.Model):
+    """Work that failed at its last try and is due again; more than a few `tries` in a row are for people to look at."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=64)
+    object_id = models.CharField(max_length=80)
+    tries = models.IntegerField()
+    error = models.CharField(max_length=200)
+    request_id = models.CharField(max_length=128, blank=True, default="")
+    first_failed_at = models.DateTimeField()
+    last_failed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "failed work"
+        verbose_name_plural = "failed work"
+        constraints = [models.UniqueConstraint(name="failed_work_once", fields=["kind", "object_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_id}"
+
+
 class EventPosition(models.Model):
     """The last position that the relay gave: one row."""
 

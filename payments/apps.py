@@ -10,10 +10,16 @@ class PaymentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Stop the boot when `PAYMENT_PROCESSOR` names no processor; hear of every balance that changes."""
+        """Stop the boot when `PAYMENT_PROCESSOR` names no processor; hear of every balance that changes.
+
+        And tell how failed work is tried again.
+        """
+        from events.failed_work import WorkKind, kinds
+        from payments import refund_execution
         from payments.processors.registry import processor_in_use
 
         processor_in_use()
+        kinds[refund_execution.KIND] = WorkKind("payments.execute_refund", refund_execution.make_due)
         wallet_balance_changed.connect(ring_for_low_wallets, dispatch_uid="payments.auto_topups")
 
 

@@ -115,3 +115,24 @@ class SessionExpired(Refusal):
 
     code = "session_expired"
     default_detail = "The payment session has expired."
+
+
+class RefundNotPending(Refusal):
+    """Somebody has decided on the refund, or it was taken back."""
+
+    code = "refund_not_pending"
+    default_detail = "The refund is not pending."
+
+
+class NotRefundable(Refusal):
+    """Only completed deposits from a card and payments to the merchant can be refunded."""
+
+    code = "not_refundable"
+    default_detail = "The transaction can not be refunded."
+
+
+class PaymentDisputed(Refusal):
+    """The cardholder's bank has taken the charge back, or may: a refund would give the money twice."""
+
+    code = "payment_disputed"
+    default_detail = "The charge is disputed, so that it can not be refunded."

@@ -7,6 +7,8 @@ from celery import shared_task
 from events.clock import times
 from payments import auto_topups
 from payments.reconciliation import reconcile_payment, sweep_due_payments
+from payments.refund_execution import execute_due_refunds
+from payments.refund_rechecks import recheck_due_refunds
 from payments.sandbox_provider import deliver_sandbox_webhooks
 from payments.sessions import expire_due_sessions
 from payments.webhooks import handle_event, sweep_due_events
@@ -66,3 +68,21 @@ def sweep_overlooked() -> int:
 def expire_sessions() -> int:
     """Write down the payment sessions whose time is over; tells how many."""
     return sum(expire_due_sessions(wallet_id=wallet_id) for wallet_id in times())
+
+
+@shared_task(name="payments.execute_refund")  # type: ignore[untyped-decorator]  # Celery has no types
+def execute_one_refund(refund_id: str) -> int:
+    """Execute one refund where it is due; tells whether it was."""
+    return execute_due_refunds(refund_id=UUID(refund_id))
+
+
+@shared_task(name="payments.sweep_due_refunds")  # type: ignore[untyped-decorator]  # Celery has no types
+def sweep_refunds() -> int:
+    """Execute the refunds that are due; tells how many."""
+    return sum(execute_due_refunds(wallet_id=wallet_id) for wallet_id in times())
+
+
+@shared_task(name="payments.recheck_refunds")  # type: ignore[untyped-decorator]  # Celery has no types
+def recheck_refunds() -> int:
+    """Ask about refunds that a bank may have sent back; tells how many."""
+    return sum(recheck_due_refunds(wallet_id=wallet_id) for wallet_id in times())

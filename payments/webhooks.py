@@ -17,11 +17,12 @@ from uuid_utils.compat import uuid7
 from events import context
 from events.clock import now
 from payments.disputes import NotYet, apply_dispute, state_of
-from payments.models import Payment, ProviderEvent
+from payments.models import Payment, ProviderEvent, Refund
 from payments.processors import calls
 from payments.processors.contract import DisputeFacts, NotFound, Unknown
 from payments.processors.registry import processor_of
 from payments.reconciliation import refresh_payment
+from payments.refund_rechecks import refresh_refund
 from payments.refusals import WebhookTooLarge
 from payments.senders.contract import Concern, Kind, Notice, Sender
 from payments.senders.registry import sender_of
@@ -150,7 +151,18 @@ def _follow_dispute(payment: Payment, concern: Concern) -> None:
 
 
 def _follow_refund(sender: Sender, concern: Concern) -> str:
-    return IGNORED
+    named = Q(pk__in=[])
+    if concern.key:
+        named |= Q(processor_key=concern.key)
+    if concern.reference:
+        named |= Q(processor_reference=concern.reference)
+    refund = Refund.objects.filter(named, payment__processor__in=sender.processors).first()
+    if refund is None:
+        raise NotOurs("no such refund")
+    outcome = refresh_refund(refund_id=refund.id, reference=concern.reference)
+    if isinstance(outcome, Unknown) and not outcome.is_answered:
+        raise NotYet("the provider can't be asked")
+    return HANDLED
 
 
 def _come_back(event: ProviderEvent, *, failure: str, at_last: str) -> None:

@@ -134,6 +134,22 @@ PROOFS = (
         " GROUP BY reverses HAVING count(*) > 1 ORDER BY reverses",
     ),
     Proof(
+        "refunds_within_what_was_moved",
+        "No line is refunded by more than its amount, in its own direction, or without being in the book.",
+        "SELECT 'line ' || t.refund_of || ' of ' || coalesce(o.amount, 0) || ' is refunded by ' || sum(r.amount)"
+        " FROM transactions_transfer AS t"
+        " JOIN transactions_transaction AS r ON r.transfer_id = t.id"
+        " JOIN transactions_ledgeraccount AS a ON a.id = r.account_id AND NOT a.rolled_up"
+        " LEFT JOIN transactions_transaction AS o ON o.id = t.refund_of AND o.account_id = r.account_id"
+        "   AND o.status = 'completed'"
+        " WHERE t.refund_of IS NOT NULL AND t.status IN ('pending', 'completed')"
+        "   AND NOT EXISTS (SELECT FROM transactions_transfer AS v WHERE v.reverses = t.id"
+        "     AND v.status = 'completed')"
+        " GROUP BY t.refund_of, o.amount"
+        " HAVING o.amount IS NULL OR abs(sum(r.amount)) > abs(o.amount) OR bool_or(sign(r.amount) = sign(o.amount))"
+        " ORDER BY t.refund_of",
+    ),
+    Proof(
         "keys_have_one_effect",
         "No two keys claim one transfer or line, and what an answered key names is in the book.",
         "SELECT 'key ' || k.key || ' of ' || k.principal || ' claims ' || k.resource"

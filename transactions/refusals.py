@@ -62,6 +62,13 @@ class AlreadyReversed(Refusal):
     default_detail = "The transaction has already been reversed."
 
 
+class AlreadyRefunded(Refusal):
+    """All of the transaction has been refunded or is being refunded; or it can't be reversed since some of it is."""
+
+    code = "already_refunded"
+    default_detail = "The transaction has already been refunded."
+
+
 class NotReversible(Refusal):
     """The transfer isn't of a kind or in a state that can be reversed."""
 

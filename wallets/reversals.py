@@ -11,7 +11,7 @@ from transactions.models import PostingStatus, TransferKind
 from transactions.movements import Movement
 from transactions.prepared import run
 from transactions.queries import line_by_id, load_movement
-from transactions.refusals import AlreadyReversed, NotFound, NotReversible
+from transactions.refusals import AlreadyRefunded, AlreadyReversed, NotFound, NotReversible
 from wallets.locks import lock_wallets
 from wallets.models import WalletStatus
 from wallets.refusals import WalletClosed
@@ -26,7 +26,7 @@ def reverse_transaction(*, line_id: UUID, reason: str, actor: str, call: KeyedCa
 
     `call.render` is given the Movement and the id of the account whose line was named.
 
-    Refuses with NotFound, AlreadyReversed, WalletClosed, NotReversible, and InsufficientFunds when what came in
+    Refuses with NotFound, AlreadyReversed, AlreadyRefunded (in part is enough), WalletClosed, NotReversible, and InsufficientFunds when what came in
     has been spent, in that order.
     """
 
@@ -42,6 +42,13 @@ def reverse_transaction(*, line_id: UUID, reason: str, actor: str, call: KeyedCa
         )
         if taken_back:
             raise AlreadyReversed
+        given_back = run(
+            "SELECT 1 FROM transactions_transfer WHERE refund_of = ANY(%s::uuid[])"
+            " AND status IN ('pending', 'completed')",
+            ([part.id for part in original.lines],),
+        )
+        if given_back:
+            raise AlreadyRefunded
         if any(wallet.status == WalletStatus.CLOSED for wallet in wallets.values()):
             raise WalletClosed
         if original.kind not in REVERSIBLE or original.status is not PostingStatus.COMPLETED:

@@ -213,8 +213,14 @@ _TABLE: Final = (
     ),
     Problem(
         "already_refunded", 409, "It has already been refunded", DO_NOT_RETRY,
-        "The whole amount of the transaction has been refunded or is being refunded.",
+        "The whole amount of the transaction has been refunded or is being refunded. A transaction can't be reversed "
+        "either once a part of it is.",
         "Read the transaction's refunds.",
+    ),
+    Problem(
+        "payment_disputed", 409, "The charge is disputed", DO_NOT_RETRY,
+        "The cardholder's bank has taken the money of this charge back, or may. A refund would give it twice.",
+        "Answer the dispute at the payment provider. Once it is won, the rest of the charge can be refunded.",
     ),
     Problem(
         "already_reversed", 409, "It has already been reversed", DO_NOT_RETRY,
@@ -281,6 +287,11 @@ _TABLE: Final = (
         "not_reversible", 422, "It can not be reversed", DO_NOT_RETRY,
         "Only completed movements between accounts of this system can be reversed.",
         "Refund a payment; make an adjustment for everything else.",
+    ),
+    Problem(
+        "not_refundable", 422, "It can not be refunded", DO_NOT_RETRY,
+        "Only completed deposits from a card or mobile wallet, and payments to the merchant, can be refunded.",
+        "Read the transaction's type and status. A transfer is reversed instead, or sent back.",
     ),
     Problem(
         "self_approval", 422, "Nobody approves their own request", DO_NOT_RETRY,

@@ -6,6 +6,7 @@ from payments.api.auto_top_ups import AutoTopUpViewSet
 from payments.api.inbound import WebhookViewSet
 from payments.api.method_viewsets import MethodViewSet
 from payments.api.phone_viewsets import ApplePayViewSet, GooglePayViewSet, SessionViewSet
+from payments.api.refunds import RefundQueueViewSet, RefundViewSet
 from payments.api.viewsets import FundingViewSet, PaymentViewSet
 
 urlpatterns = [
@@ -64,5 +65,19 @@ urlpatterns = [
         "wallet/<uuid:wallet_id>/payment-methods/<uuid:token_id>/default",
         MethodViewSet.as_view({"post": "default"}),
         name="payment-method-default",
+    ),
+    path("refunds", RefundViewSet.as_view({"get": "list", "post": "create"}), name="refunds"),
+    path("refunds/<uuid:refund_id>", RefundViewSet.as_view({"get": "retrieve"}), name="refund"),
+    path("refunds/<uuid:refund_id>/cancel", RefundViewSet.as_view({"post": "cancel"}), name="refund-cancel"),
+    path("admin/refunds", RefundQueueViewSet.as_view({"get": "list"}), name="admin-refunds"),
+    path(
+        "admin/refunds/<uuid:refund_id>/approve",
+        RefundQueueViewSet.as_view({"post": "approve"}),
+        name="admin-refund-approve",
+    ),
+    path(
+        "admin/refunds/<uuid:refund_id>/reject",
+        RefundQueueViewSet.as_view({"post": "reject"}),
+        name="admin-refund-reject",
     ),
 ]

@@ -33,7 +33,9 @@ class RefundStatus(models.TextChoices):
 class Refund(models.Model):
     """Money that goes back: of a deposit to its card, or of a payment to the wallet. Asked for by one, decided by another.
 
-    `transaction_id` is the wallet's line that is refunded, `payment` the charge behind it where there is one.
+    `transaction_id` is the wallet's line that is refunded, `payment` the charge behind it where there is one, and
+    `transfer_id` the movement back. `due_at` is when a sweep may next work on it, `recheck_at` when it asks again about
+    one that has succeeded, since a bank may still send it back. `is_auto_approved` says that a setting decided.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -49,6 +51,7 @@ class Refund(models.Model):
     decided_by = models.UUIDField(null=True)
     decided_at = models.DateTimeField(null=True)
     decision_reason = models.CharField(max_length=500, blank=True, default="")
+    is_auto_approved = models.BooleanField(default=False, db_default=False)
     failure_code = models.CharField(max_length=64, blank=True, default="")
     processor_key = models.CharField(max_length=64, unique=True)
     processor_reference = models.CharField(max_length=255, blank=True, default="")
@@ -57,6 +60,7 @@ class Refund(models.Model):
     due_at = models.DateTimeField(null=True)
     checks = models.IntegerField(default=0)
     checked_at = models.DateTimeField(null=True)
+    recheck_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
 
@@ -69,6 +73,12 @@ class Refund(models.Model):
             models.CheckConstraint(
                 name="refund_decided_by_another",
                 condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("requested_by")),
+            ),
+            models.CheckConstraint(
+                name="refund_decided_by_somebody",
+                condition=Q(decided_at__isnull=True, decided_by__isnull=True)
+                | Q(decided_at__isnull=False, decided_by__isnull=False, is_auto_approved=False)
+                | Q(decided_at__isnull=False, decided_by__isnull=True, is_auto_approved=True),
             ),
             models.CheckConstraint(
                 name="refund_decided_has_time",
@@ -89,6 +99,12 @@ class Refund(models.Model):
             models.Index(name="refund_by_status", fields=["status", "created_at"]),
             models.Index(name="refund_by_transaction", fields=["transaction_id"]),
             models.Index(name="refund_due", fields=["due_at"], condition=Q(due_at__isnull=False)),
+            models.Index(name="refund_recheck", fields=["recheck_at"], condition=Q(recheck_at__isnull=False)),
+            models.Index(
+                name="refund_by_decider",
+                fields=["decided_by", "decided_at"],
+                condition=Q(decided_by__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

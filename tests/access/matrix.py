@@ -6,7 +6,7 @@ from typing import Any, Literal
 from users.roles import AUTHENTICATED, PUBLIC
 
 Kind = Literal[
-    "wallet", "transaction", "transfer", "token", "payment", "session", "hold", "adjustment", "user"
+    "wallet", "transaction", "transfer", "token", "payment", "session", "hold", "adjustment", "refund", "user"
 ]
 
 
@@ -113,6 +113,21 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("DELETE", "/payment/session/{session}"): Call("payment:write"),
     # The provider's signature is asked for instead of a token.
     ("POST", "/payment/webhooks/<str:provider>"): Call(PUBLIC),
+    ("GET", "/refunds"): Call(
+        "refund:read",
+        query={"wallet_id": "{wallet}", "transaction_id": "{transaction}"},
+        foreign=("wallet_id", "transaction_id"),
+    ),
+    ("POST", "/refunds"): Call(
+        "refund:request",
+        {"transaction_id": "{transaction}", "amount": 1, "reason": "other"},
+        foreign=("transaction_id",),
+    ),
+    ("GET", "/refunds/{refund}"): Call("refund:read"),
+    ("POST", "/refunds/{refund}/cancel"): Call("refund:request", {}),
+    ("GET", "/admin/refunds"): Call(("refund:decide", "adjustment:request", "report:read")),
+    ("POST", "/admin/refunds/{refund}/approve"): Call("refund:decide", {}),
+    ("POST", "/admin/refunds/{refund}/reject"): Call("refund:decide", REASON),
     ("GET", "/tokens"): Call("token:read", query={"user_id": "{user}"}, foreign=("user_id",)),
     ("POST", "/tokens/card"): Call("token:write", {**CARD, "user_id": "{user}"}, foreign=("user_id",)),
     ("POST", "/tokens/apple-pay"): Call(

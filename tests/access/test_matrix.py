@@ -28,6 +28,7 @@ KINDS = (
     "payment",
     "hold",
     "adjustment",
+    "refund",
     "user",
     "session",
     "googles_session",
@@ -89,6 +90,9 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
             for scheme in ("apple-pay", "google-pay")
         ]
         line = client.get(f"/transactions/{funded['transaction_id']}").json()
+        refund = client.post(
+            "/refunds", {"transaction_id": line["id"], "amount": 3, "reason": "other"}
+        ).json()
         ids = {
             "wallet": wallet_id,
             "transaction": line["id"],
@@ -99,6 +103,7 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
             "googles_session": sessions[1].json()["session_id"],
             "hold": hold["id"],
             "adjustment": adjustment.json()["id"],
+            "refund": refund["id"],
             "user": str(customer.id),
         }
         everything.append((client, ids))

@@ -15,6 +15,8 @@ TABLES = (
     "wallets_wallet",
     "wallets_adjustment",
     "payments_autotopup",
+    "payments_payment",
+    "payments_refund",
     "events_outbox",
     "events_auditentry",
 )

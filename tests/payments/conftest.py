@@ -1,18 +1,25 @@
 """A customer with a wallet and saved cards, for tests that really commit: no processor is called in a transaction."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.test import Client
+from psycopg.pq import TransactionStatus
 from uuid_utils.compat import uuid7
 
+from config.postgresql.base import DatabaseWrapper
 from payments import steps
+from payments.processors.sandbox import SandboxProcessor
 from tests.payments.customers import Customer
 from users.credentials import sign_access
 from users.models import User
 from users.roles import ROLES
+
+WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 
 
 @pytest.fixture
@@ -53,3 +60,45 @@ class Caller:
 @pytest.fixture
 def as_customer(customer: Customer) -> Caller:
     return Caller(user=customer.user)
+
+
+@pytest.fixture
+def effects(monkeypatch: pytest.MonkeyPatch, listeners: list[Any]) -> list[str]:
+    """What has an effect, in order: `commit` on our books, `call` on the processor's; and each step by its name."""
+    seen: list[str] = []
+    calling = False
+    execute, commit = psycopg.Cursor.execute, DatabaseWrapper._commit
+
+    def watched_execute(self, query, *arguments, **options):
+        is_alone = self.connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if is_alone and not calling and WRITES.match(str(query)):
+            seen.append("commit")
+        return execute(self, query, *arguments, **options)
+
+    def watched_commit(self):
+        if not calling:
+            seen.append("commit")
+        return commit(self)
+
+    def watched_call(method: str) -> None:
+        real = getattr(SandboxProcessor, method)
+
+        def call(*arguments, **options):
+            nonlocal calling
+            seen.append("call")
+            calling = True
+            try:
+                return real(*arguments, **options)
+            finally:
+                calling = False
+
+        monkeypatch.setattr(SandboxProcessor, method, call)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", watched_execute)
+    monkeypatch.setattr(DatabaseWrapper, "_commit", watched_commit)
+    watched_call("charge")
+    watched_call("find_charge")
+    watched_call("refund")
+    watched_call("find_refund")
+    listeners.append(lambda step: seen.append(step.value))
+    return seen

@@ -191,7 +191,7 @@ SOMEBODY = uuid7()
     [
         ("refund_amount_is_positive", {"amount": 0}),
         ("refund_reason_is_known", {"reason": "whim"}),
-        ("refund_decided_has_time", {"status": "lost", "decided_at": now()}),
+        ("refund_decided_has_time", {"status": "lost", "decided_by": uuid7(), "decided_at": now()}),
         (
             "refund_decided_by_another",
             {
@@ -203,7 +203,25 @@ SOMEBODY = uuid7()
             },
         ),
         ("refund_decided_has_time", {"status": "rejected"}),
-        ("refund_under_way_is_due", {"status": "processing", "decided_at": now()}),
+        (
+            "refund_under_way_is_due",
+            {"status": "processing", "decided_by": uuid7(), "decided_at": now()},
+        ),
+        (
+            "refund_decided_by_somebody",
+            {"status": "approved", "decided_at": now(), "due_at": now()},
+        ),
+        (
+            "refund_decided_by_somebody",
+            {
+                "status": "approved",
+                "decided_by": uuid7(),
+                "is_auto_approved": True,
+                "decided_at": now(),
+                "due_at": now(),
+            },
+        ),
+        ("refund_decided_by_somebody", {"is_auto_approved": True, "decided_by": uuid7()}),
     ],
 )
 def test_when_a_refund_breaks_a_rule_then_the_table_says_no(succeeded, constraint, changes):
@@ -231,6 +249,12 @@ def test_when_a_refund_goes_backwards_then_the_trigger_says_no(succeeded, start,
     refund = Refund.objects.create(**refund_fields(succeeded, **start))
 
     refused("ends once", lambda: Refund.objects.filter(id=refund.id).update(**changes))
+
+
+def test_when_a_request_is_made_one_that_a_setting_approves_then_the_role_may_not(succeeded):
+    refund = Refund.objects.create(**refund_fields(succeeded))
+
+    refused("permission denied", lambda: Refund.objects.filter(id=refund.id).update(is_auto_approved=True))
 
 
 def session_fields(customer: Customer, **changes: Any) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from payments.processors.contract import NotFound, Succeeded, Unknown
 from payments.processors.sandbox import SandboxProcessor
 from payments.tasks import handle_provider_event, sweep_provider_events
 from payments.webhooks import LARGEST_BYTES, MOST_ATTEMPTS, sweep_due_events
-from tests.payments.customers import TIMES_OUT, Customer
+from tests.payments.customers import REFUND_FAILS, TIMES_OUT, Customer
+from tests.payments.refunding import deposit_of, money_of, now_of, refunded
 from tests.payments.webhook_senders import STRIPE_SECRET, stripe_event, stripe_signed
 
 
@@ -312,3 +313,36 @@ def test_when_the_beat_table_is_read_then_webhooks_are_swept_every_15_seconds():
     entries = [entry for entry in BEAT.values() if entry["task"] == sweep_provider_events.name]
 
     assert [entry["schedule"] for entry in entries] == [15.0]
+
+
+def test_when_a_refund_is_told_to_have_come_back_then_it_is_read_and_reversed_in_the_books(
+    customer, monkeypatch
+):
+    monkeypatch.setattr(SandboxProcessor, "name", "stripe")
+    monkeypatch.setattr("payments.processors.registry._load", lambda _name: SandboxProcessor())
+    payment = deposit_of(customer, 2500, REFUND_FAILS)
+    refund = refunded(customer, payment.transaction_id, 1000)
+    event = stripe_event(
+        "refund.failed",
+        {
+            "id": refund.processor_reference,
+            "object": "refund",
+            "charge": "ch_1",
+            "metadata": {"open_wallet_key": refund.processor_key},
+        },
+    )
+    sent(*stripe_signed(event))
+
+    row = work_off(event)
+
+    assert (refund.status, row.status) == ("completed", "handled")
+    assert (now_of(refund).status, money_of(customer)) == ("failed", (2500, 0))
+
+
+def test_when_a_refund_of_nobody_s_is_told_then_it_is_left_alone(customer):
+    event = stripe_event("refund.updated", {"id": "re_1", "object": "refund", "metadata": {}})
+    sent(*stripe_signed(event))
+
+    row = work_off(event)
+
+    assert (row.status, row.failure) == ("received", "no such refund")

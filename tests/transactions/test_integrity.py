@@ -154,6 +154,18 @@ BREAKS = {
         [LINE + "balance_after = 999 WHERE id = '{first}'"],
         {"lines_follow_each_other": "line {first} (seq 1) of account {wallet}"},
     ),
+    "more was refunded than was paid": (
+        [TRANSFER + "refund_of = '{second}' WHERE id = '{funding}'"],
+        {"refunds_within_what_was_moved": "line {second} of -300 is refunded by 1000"},
+    ),
+    "a refund goes the way of what it refunds": (
+        [TRANSFER + "refund_of = '{first}' WHERE id = '{funding}'"],
+        {"refunds_within_what_was_moved": "line {first} of 1000 is refunded by 1000"},
+    ),
+    "a refund is of nothing": (
+        [TRANSFER + "refund_of = '{other}' WHERE id = '{funding}'"],
+        {"refunds_within_what_was_moved": "line {other} of 0 is refunded by 1000"},
+    ),
     "a number is missing": (
         [LINE + "seq = 3 WHERE id = '{second}'", ACCOUNT + "last_seq = 3 WHERE id = '{wallet}'"],
         {"lines_follow_each_other": "line {second} (seq 3) of account {wallet}"},
