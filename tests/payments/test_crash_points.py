@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
-<<<<<<< HEAD
-=======
-from psycopg.pq import TransactionStatus
->>>>>>> 0cd06d2 (Watch the raw statements too where a test looks at what is sent)
 
-from config.postgresql.base import DatabaseWrapper
 from payments import steps
 from payments.steps import (
     ACTION_STEPS,
@@ -27,13 +22,7 @@ from payments.steps import (
     Step,
 )
 from tests.payments.customers import SUCCEEDS, TIMES_OUT, Customer, sweep_later
-<<<<<<< HEAD
 from tests.payments.phones import SCHEMES, given_by_phone, new_session, pay
-=======
-from transactions import prepared
-
-WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
->>>>>>> 0cd06d2 (Watch the raw statements too where a test looks at what is sent)
 
 
 def killed_at(step: Step, run: Callable[[], Any]) -> int:
@@ -123,57 +112,6 @@ def test_when_killed_while_reconciling_then_the_next_sweep_and_a_retry_find_each
     require_each_cent_once(customer, 2500)
 
 
-<<<<<<< HEAD
-=======
-@pytest.fixture
-def effects(monkeypatch: pytest.MonkeyPatch, listeners: list[Any]) -> list[str]:
-    """What has an effect, in order: `commit` on our books, `call` on the processor's; and each step by its name."""
-    seen: list[str] = []
-    calling = False
-    execute, commit, run = psycopg.Cursor.execute, DatabaseWrapper._commit, prepared.run_on
-
-    def watched_execute(self, query, *arguments, **options):
-        note_alone(self.connection, str(query))
-        return execute(self, query, *arguments, **options)
-
-    def watched_run(wire, statement, parameters):
-        note_alone(wire.connection, statement)
-        return run(wire, statement, parameters)
-
-    def note_alone(connection, statement: str) -> None:
-        is_alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
-        if is_alone and not calling and WRITES.match(statement):
-            seen.append("commit")
-
-    def watched_commit(self):
-        if not calling:
-            seen.append("commit")
-        return commit(self)
-
-    def watched_call(method: str) -> None:
-        real = getattr(SandboxProcessor, method)
-
-        def call(*arguments, **options):
-            nonlocal calling
-            seen.append("call")
-            calling = True
-            try:
-                return real(*arguments, **options)
-            finally:
-                calling = False
-
-        monkeypatch.setattr(SandboxProcessor, method, call)
-
-    monkeypatch.setattr(psycopg.Cursor, "execute", watched_execute)
-    monkeypatch.setattr(prepared, "run_on", watched_run)
-    monkeypatch.setattr(DatabaseWrapper, "_commit", watched_commit)
-    watched_call("charge")
-    watched_call("find_charge")
-    listeners.append(lambda step: seen.append(step.value))
-    return seen
-
-
->>>>>>> 0cd06d2 (Watch the raw statements too where a test looks at what is sent)
 def test_when_a_card_is_charged_then_between_any_two_effects_there_is_a_named_step(customer, effects):
     token = customer.card()
     effects.clear()
