@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.models import AuditEntry, Event
-from users.staff_screens import NOTHING, Figure, StaffScreen, actor, identifier, moment, screen_url
+from events.models import AuditEntry, Event, Notification
+from users.staff_screens import NOTHING, Figure, StaffScreen, actor, identifier, moment, screen_url, state
 
 # Where an object of the audit trail has its screen; others are named without a link.
 SCREENS = {
@@ -126,3 +126,67 @@ class EventScreen(StaffScreen):
 
     def figures(self, obj: Event) -> tuple[Figure, ...]:
         return (Figure("Position", SafeString(f"{obj.position:,}")),)
+
+
+@admin.register(Notification)
+class NotificationScreen(StaffScreen):
+    """What customers were told."""
+
+    purpose = "What customers were told by e-mail, and whether it reached the mail server"
+    list_display = ("notice_link", "person", "status_label", "attempts", "created")
+    list_filter = ("status", "notice")
+    list_select_related = ("user",)
+    search_help_text = "Notice, event or user id, e-mail address, or a request id"
+    id_lookups = ("pk", "event_id", "user_id")
+    email_lookups = ("user__email",)
+    text_lookups = ("request_id",)
+    fields = (
+        "person",
+        "event",
+        "status_label",
+        "attempts",
+        "last_error",
+        "due",
+        "created",
+        "finished",
+        "told",
+    )
+
+    @admin.display(description="notice")
+    def notice_link(self, notice: Notification) -> SafeString:
+        return format_html(
+            '<a href="{}">{}</a>',
+            screen_url("events.notification", notice.id),
+            notice.notice.replace("_", " "),
+        )
+
+    @admin.display(description="to")
+    def person(self, notice: Notification) -> SafeString:
+        return identifier(notice.user.email, url=screen_url("users.user", notice.user_id))
+
+    @admin.display(description="event")
+    def event(self, notice: Notification) -> SafeString:
+        return identifier(notice.event_id, url=screen_url("events.event", notice.event_id))
+
+    @admin.display(description="status")
+    def status_label(self, notice: Notification) -> SafeString:
+        return state(notice.status)
+
+    @admin.display(description="next try (UTC)")
+    def due(self, notice: Notification) -> SafeString:
+        return moment(notice.due_at) if notice.status == "pending" else NOTHING
+
+    @admin.display(description="created (UTC)")
+    def created(self, notice: Notification) -> SafeString:
+        return moment(notice.created_at)
+
+    @admin.display(description="finished (UTC)")
+    def finished(self, notice: Notification) -> SafeString:
+        return moment(notice.finished_at)
+
+    @admin.display(description="facts")
+    def told(self, notice: Notification) -> SafeString:
+        return document(notice.facts)
+
+    def heading(self, obj: Notification) -> str:
+        return obj.notice.replace("_", " ").capitalize()

@@ -206,3 +206,55 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_id} to {self.endpoint_id}"
+
+
+class NoticePlace(models.Model):
+    """How far the events have been read for notices: one row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    position = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="notice_place_is_one_row", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return str(self.position)
+
+
+class Notification(models.Model):
+    """One notice on its way to one person, once for its event; `facts` are what the event showed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    event_id = models.UUIDField()
+    event_type = models.CharField(max_length=64)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=16)
+    notice = models.CharField(max_length=32)
+    facts = models.JSONField()
+    status = models.CharField(max_length=16, default="pending")
+    attempts = models.IntegerField(default=0)
+    due_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, blank=True, default="")
+    request_id = models.CharField(max_length=128, blank=True, default="")
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="notification_once_for_event", fields=["event_id", "user", "channel"]
+            ),
+            models.CheckConstraint(
+                name="notification_status_is_known",
+                condition=Q(status="pending", finished_at__isnull=True)
+                | Q(status__in=["sent", "failed", "cancelled"], finished_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(name="notification_due", fields=["due_at"], condition=Q(status="pending")),
+            models.Index(name="notification_finished", fields=["finished_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notice} to {self.user_id}"
