@@ -111,6 +111,10 @@ MATRIX: dict[tuple[str, str], Call] = {
     ),
     ("GET", "/payment/session/{session}"): Call("payment:read"),
     ("DELETE", "/payment/session/{session}"): Call("payment:write"),
+    ("POST", "/payment/session/{session}/merchant-session"): Call(
+        "payment:write",
+        {"validation_url": "https://apple-pay-gateway.apple.com/paymentservices/startSession"},
+    ),
     # The provider's signature is asked for instead of a token.
     ("POST", "/payment/webhooks/<str:provider>"): Call(PUBLIC),
     ("GET", "/refunds"): Call(
