@@ -140,7 +140,9 @@ def test_when_a_line_is_settled_long_after_it_began_then_the_audit_trail_tells_o
     assert list(check_seals()) == []
 
 
-def test_when_staff_looks_at_a_list_of_transactions_then_the_look_is_sealed_like_any_entry(db, at_once):
+def test_when_staff_looks_at_a_list_of_transactions_then_the_look_is_sealed_like_any_entry(
+    own_chain, at_once
+):
     audit.record(actor=ACTOR, action="transaction.listed", object_type="transaction", object_id="")
 
     seals.seal_recent()
