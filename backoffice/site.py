@@ -58,7 +58,7 @@ class BackofficeSite(admin.AdminSite):
         ),
         ("People", ("users.user", "tokens.paymenttoken", "users.serviceclient")),
         ("Books", ("transactions.ledgeraccount", "wallets.adjustment")),
-        ("Record", ("events.auditentry", "events.event", "events.notification")),
+        ("Record", ("events.auditentry", "events.event", "events.notification", "events.failedwork")),
     )
 
     def get_urls(self) -> list[URLPattern | URLResolver]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
@@ -41,6 +41,14 @@ def screen_url(model: str, key: object) -> str:
         return reverse(f"admin:{model.replace('.', '_')}_change", args=[key])
     except NoReverseMatch:
         return ""
+
+
+def principal_of(request: HttpRequest) -> Principal:
+    """Tell who of the staff is logged in; the use cases read the person again."""
+    person = request.user
+    if not isinstance(person, User):
+        raise PermissionDenied
+    return Principal(id=person.id, role=person.role, permissions=frozenset(person.permissions))
 
 
 def identifier(value: object, *, url: str = "") -> SafeString:

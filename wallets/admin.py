@@ -18,22 +18,22 @@ from transactions.admin import latest_lines_panel
 from transactions.amount_cells import amount_cell
 from transactions.idempotency import Answer, KeyedCall
 from transactions.refusals import Refusal
-from users.models import User
-from users.principals import Principal
 from users.refusals import Refusal as PersonRefusal
-from users.staff_screens import NOTHING, Figure, Panel, StaffScreen, identifier, moment, screen_url, state
+from users.staff_screens import (
+    NOTHING,
+    Figure,
+    Panel,
+    StaffScreen,
+    identifier,
+    moment,
+    principal_of,
+    screen_url,
+    state,
+)
 from wallets.adjustments import MAY_DECIDE, approve_adjustment, reject_adjustment
 from wallets.models import Adjustment, AdjustmentStatus, Wallet, WalletStatus
 
 LONGEST_REASON = 500
-
-
-def principal_of(request: HttpRequest) -> Principal:
-    """Tell who of the staff is logged in; the use cases read the person again."""
-    person = request.user
-    if not isinstance(person, User):
-        raise PermissionDenied
-    return Principal(id=person.id, role=person.role, permissions=frozenset(person.permissions))
 
 
 def why_not(request: HttpRequest, adjustment: Adjustment) -> str:

@@ -105,6 +105,20 @@ FIGURES = (
     ),
     Figure(
         GaugeMetricFamily,
+        "open_wallet_failed_work",
+        "Work that failed five times in a row or more and is for people to look at, by kind.",
+        ("kind",),
+        "SELECT kind, count(*) FROM events_failedwork WHERE tries >= 5 GROUP BY kind",
+    ),
+    Figure(
+        GaugeMetricFamily,
+        "open_wallet_refunds",
+        "Refunds by status.",
+        ("status",),
+        "SELECT status, count(*) FROM payments_refund GROUP BY status",
+    ),
+    Figure(
+        GaugeMetricFamily,
         "open_wallet_partitions_missing",
         "Monthly partitions that should have been made ahead, and weren't.",
         (),
