@@ -144,6 +144,15 @@ FIGURES = (
     ),
     Figure(
         GaugeMetricFamily,
+        "open_wallet_webhook_lag_seconds",
+        "Age of the oldest event that an enabled endpoint has not been sent a first time.",
+        (),
+        "SELECT coalesce(max(extract(epoch FROM now() - waiting.created_at)), 0) FROM events_webhookendpoint AS e,"
+        " LATERAL (SELECT created_at FROM events_webhookdelivery WHERE endpoint_id = e.id AND status = 'pending'"
+        "   AND attempts = 0 ORDER BY event_position LIMIT 1) AS waiting WHERE e.status = 'enabled'",
+    ),
+    Figure(
+        GaugeMetricFamily,
         "open_wallet_last_event_position",
         "The last position that was given to an event.",
         (),

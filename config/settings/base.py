@@ -200,6 +200,7 @@ STREAM_PORT = environment.stream_port
 AUDIT_TRAIL = "events.audit.record"
 # What the floors below the book ask of it, which they may not import.
 WALLET_OWNERS = "transactions.queries.owners_of"
+KEYED_WRITER = "transactions.api.keys.keyed_write"
 
 REDIS_URL = environment.redis_url
 CACHES: dict[str, dict[str, Any]] = (

@@ -179,9 +179,12 @@ def test_when_the_indexes_are_listed_then_there_are_these_and_no_others(db):
         "outbox_by_number": "btree (number NULLS FIRST)",
         "delivery_by_endpoint": "btree (endpoint_id, id)",
         "delivery_by_event": "btree (event_id)",
-        "delivery_due": "btree (due_at) WHERE ((status)::text = 'pending'::text)",
+        "delivery_again": "btree (endpoint_id, due_at) WHERE (((status)::text = 'pending'::text) AND (attempts > 0))",
+        "delivery_first": "btree (endpoint_id, event_position) WHERE (((status)::text = 'pending'::text)"
+        " AND (attempts = 0))",
         "events_webhookdelivery_pkey": "btree (id)",
         "events_webhookendpoint_pkey": "btree (id)",
+        "webhook_endpoint_by_owner": "btree (owner, id)",
         "events_webhookendpoint_user_id_3c43fb19": "btree (user_id)",
     }
 
