@@ -31,11 +31,6 @@ class Hit:
     url: str
 
 
-def standing(request: HttpRequest) -> dict[str, Any]:
-    """Tell every page whether the money is real; a template context processor."""
-    return {"sandbox": settings.SANDBOX}
-
-
 class BackofficeSite(admin.AdminSite):
     """Django's admin in this project's dress, with one search over everything."""
 
@@ -62,11 +57,12 @@ class BackofficeSite(admin.AdminSite):
     )
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Add the search, the explained balances and, in a sandbox, the test clock to Django's routes."""
+        """Add the search, all records, explained balances and, in a sandbox, the test clock to Django's routes."""
         explain = "wallets/wallet/<uuid:wallet_id>/explain/"
         served = [url for url in super().get_urls() if getattr(url, "name", None) not in NOT_SERVED]
         return [
             path("search/", self.admin_view(self.search), name="search"),
+            path("records/", self.admin_view(self.index), name="records"),
             path(explain, self.admin_view(explained_balance), name="wallet_explained"),
             *(
                 [path("test-clock/", self.admin_view(sandbox_clock), name="test_clock")]

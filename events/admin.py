@@ -64,7 +64,7 @@ class AuditEntryScreen(StaffScreen):
         ("What", {"fields": ("state_before", "state_after")}),
     )
 
-    @admin.display(description="when (UTC)")
+    @admin.display(description="when")
     def when(self, entry: AuditEntry) -> SafeString:
         return moment(entry.at)
 
@@ -133,7 +133,7 @@ class EventScreen(StaffScreen):
     def request(self, event: Event) -> SafeString:
         return identifier(event.request_id)
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, event: Event) -> SafeString:
         return moment(event.created_at)
 

@@ -116,19 +116,19 @@ class PaymentScreen(StaffScreen):
     def by(self, payment: Payment) -> SafeString:
         return actor(payment.actor)
 
-    @admin.display(description="due (UTC)")
+    @admin.display(description="due")
     def due(self, payment: Payment) -> SafeString:
         return moment(payment.due_at)
 
-    @admin.display(description="checked (UTC)")
+    @admin.display(description="checked")
     def checked(self, payment: Payment) -> SafeString:
         return moment(payment.checked_at)
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, payment: Payment) -> SafeString:
         return moment(payment.created_at)
 
-    @admin.display(description="completed (UTC)")
+    @admin.display(description="completed")
     def completed(self, payment: Payment) -> SafeString:
         return moment(payment.completed_at)
 
@@ -240,6 +240,6 @@ class RefundScreen(StaffScreen):
     def decided(self, refund: Refund) -> SafeString:
         return identifier(refund.decided_by, url=screen_url("users.user", refund.decided_by))
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, refund: Refund) -> SafeString:
         return moment(refund.created_at)

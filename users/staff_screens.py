@@ -20,6 +20,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -85,15 +86,15 @@ def state(status: str) -> SafeString:
 
 
 def moment(when: datetime | None) -> SafeString:
-    """Show a moment in UTC to the second, to the microsecond on hovering."""
+    """Show a moment to the second in the session's time zone, to the microsecond and in UTC on hovering."""
     if when is None:
         return NOTHING
-    utc = when.astimezone(UTC)
+    utc, here = when.astimezone(UTC), timezone.localtime(when)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         utc.isoformat(),
         f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC",
-        f"{utc.day} {utc:%b %Y %H:%M:%S}",
+        f"{here.day} {here:%b %Y %H:%M:%S}",
     )
 
 

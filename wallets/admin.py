@@ -101,11 +101,11 @@ class WalletScreen(StaffScreen):
     def suspended(self, wallet: Wallet) -> SafeString:
         return moment(wallet.suspended_until)
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, wallet: Wallet) -> SafeString:
         return moment(wallet.created_at)
 
-    @admin.display(description="updated (UTC)")
+    @admin.display(description="updated")
     def updated(self, wallet: Wallet) -> SafeString:
         return moment(wallet.updated_at)
 
@@ -260,7 +260,7 @@ class AdjustmentScreen(StaffScreen):
             adjustment.transfer_id, url=screen_url("transactions.transfer", adjustment.transfer_id)
         )
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, adjustment: Adjustment) -> SafeString:
         return moment(adjustment.created_at)
 

@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "config.gateway.browser_pages.PageLogins",
     "config.gateway.browser_pages.PageMessages",
+    "config.gateway.browser_pages.PageTimeZones",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -77,7 +78,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "backoffice.site.standing",
+                "backoffice.page_context.standing",
             ],
         },
     },
