@@ -8,7 +8,7 @@ import orjson
 from django.db import connection
 
 _SELECT = (
-    "SELECT id, position, type, wallet_id, wallet_seq, user_id, request_id, data::text, created_at FROM events_event"
+    "SELECT id, position, type, wallet_id, wallet_seq, data::text, request_id, created_at FROM events_event"
     " WHERE position > %s AND position <= %s"
 )
 _EVERYBODYS = f"{_SELECT} ORDER BY position LIMIT %s"
@@ -23,9 +23,8 @@ class PublishedEvent(NamedTuple):
     type: str
     wallet_id: UUID | None
     seq: int | None
-    user_id: UUID | None
-    request_id: str
     data: str
+    request_id: str
     created_at: datetime
 
     def shown(self) -> dict[str, Any]:
@@ -36,9 +35,8 @@ class PublishedEvent(NamedTuple):
             "position": self.position,
             "wallet_id": self.wallet_id,
             "seq": self.seq,
-            "user_id": self.user_id,
-            "request_id": self.request_id,
             "data": orjson.Fragment(self.data),
+            "request_id": self.request_id,
             "created_at": self.created_at,
         }
 

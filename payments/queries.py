@@ -25,6 +25,14 @@ def payment_within(*, payment_id: UUID, owner_id: UUID | None) -> Payment:
     return payment
 
 
+def is_first_charge(payment: Payment) -> bool:
+    """Whether the payment's card hasn't been charged before, nor may have been; an attempt that never was is none."""
+    if payment.token_id is None:
+        return True
+    earlier = Payment.objects.filter(token_id=payment.token_id, id__lt=payment.id)
+    return not earlier.exclude(status=PaymentStatus.FAILED, decline_code="").exists()
+
+
 def amount_under_way(*, wallet_id: UUID) -> int:
     """Sum what charges under way may still add to a wallet, in minor units."""
     payments = Payment.objects.filter(wallet_id=wallet_id, status__in=UNDER_WAY)

@@ -104,7 +104,7 @@ def settle_refund(*, refund_id: UUID, outcome: RefundOutcome, actor: str = ACTOR
             record_change(refund, before=before, actor=actor, reason=refund.failure_code)
         if failure:
             note_failure(kind=KIND, object_id=refund_id, error=failure)
-        elif refund.status != RefundStatus.PROCESSING and refund.checks > 1:
+        elif refund.status != RefundStatus.PROCESSING:
             note_success(kind=KIND, object_id=refund_id)
 
 
@@ -175,7 +175,12 @@ def _called(refund: Refund, payment: Payment, *, is_first_try: bool) -> RefundOu
     """Ask what became of an earlier try, and send the refund where there was none or it was lost."""
     processor = processor_of(payment.processor)
     if not is_first_try:
-        found = calls.find_refund(processor, key=refund.processor_key, reference=refund.processor_reference)
+        found = calls.find_refund(
+            processor,
+            key=refund.processor_key,
+            reference=refund.processor_reference,
+            charge_reference=payment.processor_reference,
+        )
         reached(Step.REFUND_LOOKED_UP)
         if not isinstance(found, NotFound):
             return found

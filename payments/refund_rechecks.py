@@ -52,7 +52,10 @@ def refresh_refund(*, refund_id: UUID, reference: str = "") -> RefundOutcome | N
         return None
     processor = processor_of(refund.payment.processor)
     outcome = calls.find_refund(
-        processor, key=refund.processor_key, reference=reference or refund.processor_reference
+        processor,
+        key=refund.processor_key,
+        reference=reference or refund.processor_reference,
+        charge_reference=refund.payment.processor_reference,
     )
     reached(Step.RECHECK_ANSWERED)
     if not isinstance(outcome, NotFound):

@@ -32,7 +32,7 @@ from payments.processors.contract import (
 )
 from payments.processors.declines import declined
 from payments.processors.registry import processor_in_use, processor_of
-from payments.queries import amount_under_way, shown
+from payments.queries import amount_under_way, is_first_charge, shown
 from payments.refusals import ProcessorFailed, ProcessorTimeout
 from payments.steps import Step, reached
 from tokens.models import PaymentToken
@@ -197,6 +197,7 @@ def charge(payment: Payment, *, source: Source | None = None) -> ChargeOutcome:
             amount=Money(payment.amount, payment.currency),
             source=source,
             is_off_session=payment.kind == PaymentKind.TOP_UP,
+            is_first_charge=is_first_charge(payment),
             metadata={"payment_id": str(payment.id), "wallet_id": str(payment.wallet_id)},
         )
         return calls.charge(processor, request)

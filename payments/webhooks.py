@@ -16,7 +16,6 @@ from uuid_utils.compat import uuid7
 
 from events import context
 from events.clock import now
-from events.failed_work import note_failure, note_success
 from payments.disputes import NotYet, apply_dispute, state_of
 from payments.models import Payment, ProviderEvent, Refund
 from payments.processors import calls
@@ -29,9 +28,6 @@ from payments.senders.contract import Concern, Kind, Notice, Sender
 from payments.senders.registry import sender_of
 
 ACTOR = "system:webhooks"
-KIND = "payments.provider_event"
-"""What failures are noted under."""
-
 LARGEST_BYTES = 262_144
 LEASE_S = 60
 """How long one worker keeps an event from the others, in seconds."""
@@ -120,13 +116,15 @@ def _bring_up_to_date(sender: Sender, concern: Concern) -> str:
     """Read what an event concerns at its provider and follow it; tells how the event ends."""
     if concern.kind is Kind.NOTHING:
         return IGNORED
+    outcome: object = None
     if concern.kind is Kind.REFUND:
-        return _follow_refund(sender, concern)
-    payment = _payment_of(sender, concern)
-    if concern.kind is Kind.DISPUTE:
-        _follow_dispute(payment, concern)
-        return HANDLED
-    outcome = refresh_payment(payment_id=payment.id, reference=concern.reference)
+        refund = _refund_of(sender, concern)
+        outcome = refresh_refund(refund_id=refund.id, reference=concern.reference)
+    elif concern.kind is Kind.DISPUTE:
+        _follow_dispute(_payment_of(sender, concern), concern)
+    else:
+        payment = _payment_of(sender, concern)
+        outcome = refresh_payment(payment_id=payment.id, reference=concern.reference)
     if isinstance(outcome, Unknown) and not outcome.is_answered:
         raise NotYet("the provider can't be asked")
     return HANDLED
@@ -154,7 +152,7 @@ def _follow_dispute(payment: Payment, concern: Concern) -> None:
     apply_dispute(payment_id=payment.id, facts=facts, seen=seen, actor=ACTOR)
 
 
-def _follow_refund(sender: Sender, concern: Concern) -> str:
+def _refund_of(sender: Sender, concern: Concern) -> Refund:
     named = Q(pk__in=[])
     if concern.key:
         named |= Q(processor_key=concern.key)
@@ -163,20 +161,10 @@ def _follow_refund(sender: Sender, concern: Concern) -> str:
     refund = Refund.objects.filter(named, payment__processor__in=sender.processors).first()
     if refund is None:
         raise NotOurs("no such refund")
-    outcome = refresh_refund(refund_id=refund.id, reference=concern.reference)
-    if isinstance(outcome, Unknown) and not outcome.is_answered:
-        raise NotYet("the provider can't be asked")
-    return HANDLED
-
-
-def make_due(event_id: str) -> int:
-    """Take up an event again that was left to people, or that waits for its next attempt; tells how many that were."""
-    unhandled = ProviderEvent.objects.filter(id=event_id, status__in=(RECEIVED, FAILED))
-    return unhandled.update(status=RECEIVED, attempts=0, due_at=now(), handled_at=None)
+    return refund
 
 
 def _come_back(event: ProviderEvent, *, failure: str, at_last: str) -> None:
-    note_failure(kind=KIND, object_id=event.id, error=failure)
     if event.attempts >= MOST_ATTEMPTS:
         _end(event, at_last, failure=failure)
         return
@@ -190,7 +178,5 @@ def _end(event: ProviderEvent, status: str, *, failure: str = "") -> None:
     event.status, event.failure = status, failure[:200]
     event.due_at, event.handled_at = None, now()
     event.save(update_fields=["status", "failure", "due_at", "handled_at"])
-    if status != FAILED and event.attempts > 1:
-        note_success(kind=KIND, object_id=event.id)
     if status == FAILED:
         logger.error("webhook_given_up", event_id=event.event_id, type=event.type, failure=failure)

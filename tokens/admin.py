@@ -64,19 +64,19 @@ class PaymentTokenScreen(StaffScreen):
     def status_now(self, token: PaymentToken) -> SafeString:
         return state(token.status_at(now()))
 
-    @admin.display(description="consented")
+    @admin.display(description="consented (UTC)")
     def consented(self, token: PaymentToken) -> SafeString:
         return moment(token.consent_at)
 
-    @admin.display(description="created")
+    @admin.display(description="created (UTC)")
     def created(self, token: PaymentToken) -> SafeString:
         return moment(token.created_at)
 
-    @admin.display(description="deleted")
+    @admin.display(description="deleted (UTC)")
     def deleted(self, token: PaymentToken) -> SafeString:
         return moment(token.deleted_at)
 
-    @admin.display(description="destroyed in the vault")
+    @admin.display(description="destroyed in the vault (UTC)")
     def destroyed(self, token: PaymentToken) -> SafeString:
         return moment(token.destroyed_at)
 

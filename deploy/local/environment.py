@@ -56,8 +56,6 @@ NOT_FOR_TESTS_PREFIXES = (
         "ACCESS_TOKEN_",
         "REFRESH_TOKEN_",
         "RETENTION_MONTHS_",
-        "EMAIL_",
-        "NOTICE_",
         "AUTO_TOP_UP_",
     ),
     *("STRIPE_", "BASIS_THEORY_", "APPLE_PAY_", "GOOGLE_PAY_", "MERCHANT_"),

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from events.clock import now
 from payments import mobile_payments, sessions
 from payments.answers import body_as_it_is_now
+from payments.api.charge_bells import ring_for_unknown
 from payments.api.phone_bodies import (
     OpenedAppleSession,
     OpenedGoogleSession,
@@ -85,18 +86,18 @@ class PhoneViewSet(StrictViewSet):
         call = keyed_call(request, lambda _payment: Answer(201, b""), body_as_it_is_now)
         body = ProcessBody.read(request)
         principal = caller(request)
-        return keyed_answer(
-            mobile_payments.pay_by_phone(
-                session_id=body["session_id"],
-                owner_id=principal.owner_id,
-                scheme=self.scheme,
-                payment_data=body["payment_data"],
-                is_saved=body["save"],
-                actor=principal.name,
-                request_path=request.path,
-                call=call,
-            )
+        paid = mobile_payments.pay_by_phone(
+            session_id=body["session_id"],
+            owner_id=principal.owner_id,
+            scheme=self.scheme,
+            payment_data=body["payment_data"],
+            is_saved=body["save"],
+            actor=principal.name,
+            request_path=request.path,
+            call=call,
         )
+        ring_for_unknown(paid)
+        return keyed_answer(paid)
 
     def tokenize(self, request: Request) -> HttpResponse:
         """Save the card of a phone without a payment."""

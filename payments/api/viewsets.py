@@ -7,14 +7,14 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from events.doorbells import ring
 from payments.answers import answer_of, balance_of, body_as_it_is_now
+from payments.api.charge_bells import ring_for_unknown
 from payments.api.serializers import ChargeAnswer, FundBody, PaymentPage, PaymentsQuery, PaymentView
 from payments.models import Payment, PaymentKind
 from payments.queries import payment_within, payments_within, shown
 from payments.topups import top_up
 from transactions.api.keys import keyed_answer, keyed_call
-from transactions.idempotency import Answer, resource_id
+from transactions.idempotency import Answer
 from transactions.money import Money
 from transactions.refusals import NotFound
 from users.api.answers import answer, resource
@@ -22,12 +22,6 @@ from users.api.authentication import caller
 from users.api.pages import page, seek_rows
 from users.api.views import StrictViewSet
 from wallets.queries import may_see
-
-
-def ring_for_unknown(charged: Answer) -> None:
-    """Have a charge whose outcome isn't known looked at right away, rather than at the next sweep."""
-    if charged.status == 202 and not charged.replayed:
-        ring("payments.reconcile_payment", str(resource_id(charged.resource)))
 
 
 def _charged(payment: Payment) -> Answer:

@@ -51,9 +51,16 @@ def refund(processor: Processor, request: RefundRequest) -> RefundOutcome:
     return _called(processor, "refund", request.key, lambda: processor.refund(request))
 
 
-def find_refund(processor: Processor, *, key: str, reference: str = "") -> RefundOutcome | NotFound:
+def find_refund(
+    processor: Processor, *, key: str, reference: str = "", charge_reference: str = ""
+) -> RefundOutcome | NotFound:
     """Ask what became of a refund; a processor that can't be asked leaves it Unknown."""
-    return _asked(processor, "find_refund", key, lambda: processor.find_refund(key=key, reference=reference))
+    return _asked(
+        processor,
+        "find_refund",
+        key,
+        lambda: processor.find_refund(key=key, reference=reference, charge_reference=charge_reference),
+    )
 
 
 def find_dispute(processor: Processor, *, reference: str) -> DisputeFacts | NotFound | Unknown:

@@ -34,7 +34,8 @@ Source = CardForCharge | ReferenceForCharge
 class ChargeRequest:
     """One charge. `key` is ours, unique for ever; the same key never charges twice.
 
-    `is_off_session` says that no customer is there to confirm it. `metadata` is kept by the processor beside the
+    `is_off_session` says that no customer is there to confirm it, `is_first_charge` that the card hasn't been charged
+    before: a phone's proof of one payment, which its vault may keep, is still unused then. `metadata` is kept by the processor beside the
     charge, and holds ids alone.
     """
 
@@ -42,6 +43,7 @@ class ChargeRequest:
     amount: Money
     source: Source
     is_off_session: bool = False
+    is_first_charge: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
 
 
@@ -167,8 +169,13 @@ class Processor(Protocol):
         """Give money back once for the key. Unknown stands for a refund that the bank hasn't decided, too."""
         ...
 
-    def find_refund(self, *, key: str, reference: str = "") -> RefundOutcome | NotFound:
-        """Tell what became of the refund with this key; one that had succeeded may be Declined by now."""
+    def find_refund(
+        self, *, key: str, reference: str = "", charge_reference: str = ""
+    ) -> RefundOutcome | NotFound:
+        """Tell what became of the refund with this key; one that had succeeded may be Declined by now.
+
+        `reference` and `charge_reference` are the processor's ids where they are known.
+        """
         ...
 
     def find_dispute(self, *, reference: str) -> DisputeFacts | NotFound:

@@ -131,7 +131,9 @@ class SandboxProcessor:
             )
         return _refund_outcome(made, request.amount.currency)
 
-    def find_refund(self, *, key: str, reference: str = "") -> RefundOutcome | NotFound:
+    def find_refund(
+        self, *, key: str, reference: str = "", charge_reference: str = ""
+    ) -> RefundOutcome | NotFound:
         """Look the refund up; that of the card whose refunds fail later has failed by now."""
         kept = SandboxRefund.objects.select_related("charge").filter(key=key).first()
         if kept is None:

@@ -13,10 +13,8 @@ from payments.refusals import SignatureInvalid
 from payments.senders.bodies import document, part, word
 from payments.senders.contract import NOTHING, Concern, Kind, Notice
 from payments.senders.timed_signatures import require_signed
+from tokens.providers.stripe import KEY_IN_METADATA
 from transactions.refusals import InvalidInput
-
-KEY_IN_METADATA = "open_wallet_key"
-"""The name under which our processors keep our own key beside what they make."""
 
 
 class StripeSender:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import uuid4
 
 from tests.contracts.provider_server import ProviderApi, Received, Reply
 
@@ -53,7 +54,6 @@ class FakeStripe(ProviderApi):
         self.numbers: dict[str, str] = {}
         """The card number behind a PaymentMethod or token, which no answer shows."""
         self.kept: dict[str, tuple[tuple[str, str, str], Reply]] = {}
-        self._made = 0
 
     def answer(self, request: Received) -> Reply:
         with self.lock:
@@ -103,8 +103,8 @@ class FakeStripe(ProviderApi):
 
     def made(self, kind: str, prefix: str, **fields: Any) -> dict[str, Any]:
         """Put a new object into the books."""
-        self._made += 1
-        new = {"id": f"{prefix}_{self._made:024d}", "object": kind, "livemode": False, **fields}
+        # As outside, no two accounts ever make the same id.
+        new = {"id": f"{prefix}_{uuid4().hex}", "object": kind, "livemode": False, **fields}
         self.objects[new["id"]] = new
         return new
 

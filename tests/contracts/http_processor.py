@@ -67,7 +67,9 @@ class HttpProcessor:
         }
         return self._sent("/refunds", body)
 
-    def find_refund(self, *, key: str, reference: str = "") -> RefundOutcome | NotFound:
+    def find_refund(
+        self, *, key: str, reference: str = "", charge_reference: str = ""
+    ) -> RefundOutcome | NotFound:
         return self._found("/refunds", key)
 
     def _sent(self, path: str, body: dict[str, Any]) -> Any:

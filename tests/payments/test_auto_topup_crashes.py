@@ -6,7 +6,7 @@ import pytest
 
 from payments.steps import AUTO_TOP_UP_STEPS, Step
 from tests.payments.customers import NOT_COVERED, SUCCEEDS, TIMES_OUT
-from tests.payments.test_crash_points import killed_at
+from tests.payments.killing import killed_at
 from tests.payments.top_ups import fund, give_rule, later, look, rule_of, spend, told, top_ups
 
 CHARGED = AUTO_TOP_UP_STEPS[AUTO_TOP_UP_STEPS.index(Step.CHARGE_ANSWERED) :]

@@ -1,15 +1,9 @@
 """Killed at each named step of a charge, a payment still ends with each cent once; and no step goes unnamed."""
 
-import multiprocessing
-import os
 import signal
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from django.db import connections
 
-from payments import steps
 from payments.steps import (
     ACTION_STEPS,
     AUTO_TOP_UP_STEPS,
@@ -22,26 +16,8 @@ from payments.steps import (
     Step,
 )
 from tests.payments.customers import SUCCEEDS, TIMES_OUT, Customer, sweep_later
+from tests.payments.killing import killed_at
 from tests.payments.phones import SCHEMES, given_by_phone, new_session, pay
-
-
-def killed_at(step: Step, run: Callable[[], Any]) -> int:
-    """Run in a child process that dies of SIGKILL as soon as the step is reached; tells how the child ended."""
-
-    def die(reached: Step) -> None:
-        if reached is step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def child() -> None:
-        steps.listeners.append(die)
-        run()
-
-    connections.close_all()
-    process = multiprocessing.get_context("fork").Process(target=child)
-    process.start()
-    process.join(timeout=30)
-    assert process.exitcode is not None
-    return process.exitcode
 
 
 def require_each_cent_once(customer: Customer, amount: int) -> None:

@@ -10,6 +10,7 @@ from payments.refund_execution import execute_due_refunds
 from payments.refund_rechecks import refresh_refund
 from payments.steps import RECHECK_STEPS, REFUND_STEPS, RESUMED_REFUND_STEPS, Step
 from tests.payments.customers import REFUND_FAILS, Customer
+from tests.payments.killing import killed_at
 from tests.payments.refunding import (
     approve,
     ask_for,
@@ -22,7 +23,6 @@ from tests.payments.refunding import (
     recheck_later,
     refunded,
 )
-from tests.payments.test_crash_points import killed_at
 
 
 def approved_refund(customer: Customer) -> Refund:

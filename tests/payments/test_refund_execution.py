@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from events.clock import now
@@ -57,7 +56,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, method: str, *outcomes: Any) -> lis
     """Let the processor answer so, one after the other; gives the keys that it was asked with."""
     left, asked = list(outcomes), []
 
-    def answer(_self: Any, request: Any = None, *, key: str = "", reference: str = "") -> Any:
+    def answer(_self: Any, request: Any = None, *, key: str = "", **_references: str) -> Any:
         asked.append(request.key if request is not None else key)
         outcome = left.pop(0)
         if isinstance(outcome, Exception):
@@ -166,7 +165,6 @@ def test_when_it_fails_again_and_again_then_it_is_tried_ever_more_seldom_and_peo
     approved, monkeypatch
 ):
     waits = []
-    monkeypatch.setattr("events.failed_work.logger", structlog.get_logger())
     with capture_logs() as logged:
         for _ in range(6):
             answers(monkeypatch, "refund", ProcessorFailed())

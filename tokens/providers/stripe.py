@@ -16,6 +16,9 @@ from tokens.providers.calls import Call, Garbled, Limits, Provider, ProviderAnsw
 
 VERSION = "2026-06-24.dahlia"
 
+KEY_IN_METADATA = "open_wallet_key"
+"""The name of our own key in the metadata of all that charges make; Stripe's webhooks bring it back."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StripeReference:
