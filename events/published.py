@@ -8,7 +8,7 @@ import orjson
 from django.db import connection
 
 _SELECT = (
-    "SELECT id, position, type, wallet_id, wallet_seq, data::text, request_id, created_at FROM events_event"
+    "SELECT id, position, type, wallet_id, wallet_seq, user_id, request_id, data::text, created_at FROM events_event"
     " WHERE position > %s AND position <= %s"
 )
 _EVERYBODYS = f"{_SELECT} ORDER BY position LIMIT %s"
@@ -23,8 +23,9 @@ class PublishedEvent(NamedTuple):
     type: str
     wallet_id: UUID | None
     seq: int | None
-    data: str
+    user_id: UUID | None
     request_id: str
+    data: str
     created_at: datetime
 
     def shown(self) -> dict[str, Any]:
@@ -35,8 +36,9 @@ class PublishedEvent(NamedTuple):
             "position": self.position,
             "wallet_id": self.wallet_id,
             "seq": self.seq,
-            "data": orjson.Fragment(self.data),
+            "user_id": self.user_id,
             "request_id": self.request_id,
+            "data": orjson.Fragment(self.data),
             "created_at": self.created_at,
         }
 

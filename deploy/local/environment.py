@@ -55,6 +55,7 @@ NOT_FOR_TESTS_PREFIXES = (
         "WEB_",
         "ACCESS_TOKEN_",
         "REFRESH_TOKEN_",
+        "REFUND_",
         "RETENTION_MONTHS_",
         "AUTO_TOP_UP_",
     ),

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from django.db import connection
 
+from events.models import Event
 from events.published import last_position
 from tests.events.streams import Servers, publish, running_servers
 from tests.factories.calls import ApiClient
@@ -46,11 +47,18 @@ def test_when_a_customer_listens_then_its_own_events_come_as_they_are_published(
     assert opening == {"retry": "3000", "id": str(position - 2)}
     assert (frame["id"], frame["event"]) == (str(position), "wallet.updated")
     shown = orjson.loads(frame["data"])
-    assert (shown["position"], shown["type"], shown["data"]) == (
-        position,
-        "wallet.updated",
-        {"number": position},
-    )
+    event = Event.objects.get(position=position)
+    assert shown == {
+        "id": str(event.id),
+        "type": "wallet.updated",
+        "position": position,
+        "wallet_id": None,
+        "seq": None,
+        "user_id": str(customer.id),
+        "request_id": "",
+        "data": {"number": position},
+        "created_at": event.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    }
 
 
 def test_when_a_listener_comes_back_then_it_is_sent_what_it_missed_once_and_in_order(

@@ -3,9 +3,12 @@
 import json
 import re
 import subprocess
+import time
 from pathlib import Path
 
-from tests.journeys.running_stack import ROOT, running_stack
+import requests
+
+from tests.journeys.running_stack import ROOT, Stack, running_stack
 
 BETWEEN_THE_MARKS = re.compile(r"<!-- quick start: begin -->(.*?)<!-- quick start: end -->", re.DOTALL)
 SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -15,6 +18,23 @@ def quick_start() -> str:
     marked = BETWEEN_THE_MARKS.findall((ROOT / "README.md").read_text())
     assert len(marked) == 1
     return "\n".join(SHELL_BLOCK.findall(marked[0]))
+
+
+def events_told_to(email: str, stack: Stack) -> list[str]:
+    """Listen on the API's port until somebody's transfer is told of, or for half a minute; give the lines."""
+    login = {"email": email, "password": stack.password}
+    access = requests.post(f"{stack.url}/api/v1/auth/token", json=login, timeout=10).json()["access"]
+    headers = {"Authorization": f"Bearer {access}", "Last-Event-ID": "0"}
+    lines = []
+    until_s = time.monotonic() + 30
+    with requests.get(
+        f"{stack.url}/api/v1/events/stream", headers=headers, stream=True, timeout=20
+    ) as stream:
+        for line in stream.iter_lines(chunk_size=1):
+            lines.append(line.decode())
+            if lines[-1] == "event: transfer.completed" or time.monotonic() > until_s:
+                break
+    return lines
 
 
 def test_when_the_quick_start_is_pasted_then_it_ends_with_a_funded_wallet_and_a_transfer(
@@ -31,6 +51,8 @@ def test_when_the_quick_start_is_pasted_then_it_ends_with_a_funded_wallet_and_a_
             timeout=60,
         )
 
+        told = events_told_to("support@example.com", stack)
+
     assert shell.returncode == 0, shell.stderr + shell.stdout
     funding, said_after = json.JSONDecoder().raw_decode(shell.stdout)
     balance, history = shell.stdout[said_after:].strip().split("\n", 1)
@@ -41,3 +63,7 @@ def test_when_the_quick_start_is_pasted_then_it_ends_with_a_funded_wallet_and_a_
         ("transfer_out", -1250, 3750),
         ("funding", 5000, 5000),
     ]
+    # Held open by the process of its own: the API itself would have told to come back later.
+    assert told[0] == "retry: 3000"
+    assert "event: wallet.created" in told
+    assert told[-1] == "event: transfer.completed"
