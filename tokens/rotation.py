@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.apps import apps
+from django.conf import settings
 from django.db import models, transaction
 
+from events import audit
 from events.sealing import SealBroken, current_prefix, open_sealed, seal
+from users.trail import OPERATOR
 
 PASSES = 20
 PAUSE_S = 0.25
@@ -54,7 +57,20 @@ def rotate_column(*, model: type[models.Model], column: str, batch_size: int) ->
         remaining = _under_another_key(model, column).count()
         if remaining <= len(broken):
             break
-    return Rotation(model._meta.db_table, column, resealed, tuple(sorted(broken)), remaining)
+    done = Rotation(model._meta.db_table, column, resealed, tuple(sorted(broken)), remaining)
+    audit.record(
+        actor=OPERATOR,
+        action="keys.rotated",
+        object_type="column",
+        object_id=f"{done.table}.{done.column}",
+        after={
+            "key": settings.ENCRYPTION_KEYS[0][0],
+            "resealed": resealed,
+            "broken": len(broken),
+            "remaining": remaining,
+        },
+    )
+    return done
 
 
 def _reseal_batch(

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from events.models import AuditEntry
 from events.sealing import SealBroken, seal
 from tests.tokens.conftest import NOW
 from tokens.cards import Card
@@ -172,3 +173,16 @@ def test_when_a_row_is_locked_then_the_others_go_first_and_it_follows(
         settings.ENCRYPTION_KEYS = (*rings[0], NEXT)
         rotate_cards()
         VaultedCard.objects.filter(id__in=ids).delete()
+
+
+@pytest.mark.django_db
+def test_when_a_column_is_rotated_then_the_audit_trail_tells(settings, rings):
+    stored_cards(3)
+    settings.ENCRYPTION_KEYS = rings[1]
+
+    rotate_cards()
+
+    entry = AuditEntry.objects.filter(action="keys.rotated").latest("id")
+    assert (entry.actor, entry.object_id) == ("operator", "tokens_vaultedcard.sealed")
+    assert (entry.after["key"], entry.after["remaining"]) == ("next", 0)
+    assert entry.after["resealed"] >= 3
