@@ -7,6 +7,10 @@ class BackofficeConfig(AppConfig):
     default = True
     default_auto_field = "django.db.models.BigAutoField"
 
+    def ready(self) -> None:
+        """Register the system check of staff's pages."""
+        import backoffice.checks  # noqa: F401 - registers itself
+
 
 class BackofficeAdminConfig(admin_apps.AdminConfig):
     """Django's admin with this project's site: INSTALLED_APPS names it in place of `django.contrib.admin`."""

@@ -39,14 +39,14 @@ _TYPE_COLUMNS = (("Type", ""), ("Lines", ""), ("Sum", "numeric"))
 _PROOF_COLUMNS = (("What has to hold", ""), ("What the book says", "numeric"), ("", ""))
 _LINE_COLUMNS = (
     ("No.", ""),
-    ("Completed (UTC)", ""),
+    ("Completed", ""),
     ("Transaction", ""),
     ("Type", ""),
     ("Balance before", "numeric"),
     ("Amount", "numeric"),
     ("Balance after", "numeric"),
 )
-_HELD_COLUMNS = (("Kept by", ""), ("Id", ""), ("Amount", "numeric"), ("Since (UTC)", ""))
+_HELD_COLUMNS = (("Kept by", ""), ("Id", ""), ("Amount", "numeric"), ("Since", ""))
 
 
 def explained_balance(request: HttpRequest, wallet_id: UUID) -> HttpResponse:

@@ -23,7 +23,8 @@ def front_page(request: HttpRequest) -> HttpResponse:
     """Show the way: as a page, unless JSON is what the client would rather have."""
     response: HttpResponse
     if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
-        links = {name: f"{settings.PUBLIC_URL}{path}" for name, path in LINKS.items()}
+        paths = LINKS | ({"demo": "/demo/"} if settings.SANDBOX else {})
+        links = {name: f"{settings.PUBLIC_URL}{path}" for name, path in paths.items()}
         response = JsonResponse({"name": "Open Wallet", "mode": settings.OPEN_WALLET_MODE, "links": links})
     else:
         response = render(request, "front_page.html", {"base_url": settings.PUBLIC_URL})

@@ -31,11 +31,6 @@ class Hit:
     url: str
 
 
-def standing(request: HttpRequest) -> dict[str, Any]:
-    """Tell every page whether the money is real; a template context processor."""
-    return {"sandbox": settings.SANDBOX}
-
-
 class BackofficeSite(admin.AdminSite):
     """Django's admin in this project's dress, with one search over everything."""
 
@@ -58,15 +53,16 @@ class BackofficeSite(admin.AdminSite):
         ),
         ("People", ("users.user", "tokens.paymenttoken", "users.serviceclient")),
         ("Books", ("transactions.ledgeraccount", "wallets.adjustment")),
-        ("Record", ("events.auditentry", "events.event")),
+        ("Record", ("events.auditentry", "events.event", "events.notification", "events.failedwork")),
     )
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Add the search, the explained balances and, in a sandbox, the test clock to Django's routes."""
+        """Add the search, all records, explained balances and, in a sandbox, the test clock to Django's routes."""
         explain = "wallets/wallet/<uuid:wallet_id>/explain/"
         served = [url for url in super().get_urls() if getattr(url, "name", None) not in NOT_SERVED]
         return [
             path("search/", self.admin_view(self.search), name="search"),
+            path("records/", self.admin_view(self.index), name="records"),
             path(explain, self.admin_view(explained_balance), name="wallet_explained"),
             *(
                 [path("test-clock/", self.admin_view(sandbox_clock), name="test_clock")]

@@ -1,7 +1,20 @@
-"""The pages outside the admin."""
+"""The first page, and staff's pages; each of these is guarded by `staff_page`. Django's own screens stand beside them."""
 
-from django.urls import path
+from django.urls import URLPattern, include, path
 
+from backoffice.demo_page import demo_page
 from backoffice.front_page import front_page
+from backoffice.views.home import home
+from backoffice.views.time_zone import time_zone
 
-urlpatterns = [path("", front_page, name="front-page")]
+STAFF_PAGES: list[URLPattern] = [
+    path("", home, name="home"),
+    path("time-zone/", time_zone, name="time-zone"),
+]
+
+urlpatterns = [
+    path("", front_page, name="front-page"),
+    path("demo/", demo_page, name="demo"),
+    path("demo", demo_page),
+    path("admin/", include((STAFF_PAGES, "backoffice"))),
+]

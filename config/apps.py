@@ -9,9 +9,10 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks, let each migrate end with the grants, let tasks carry their request's context."""
-        from config import checks, database_grants
+        from config import checks, database_grants, sweep_outcomes
         from config.gateway import task_context
 
         checks.register_checks()
         task_context.connect()
+        sweep_outcomes.connect()
         post_migrate.connect(database_grants.grant, sender=apps.get_app_config("users"))

@@ -29,6 +29,8 @@ PRIVILEGES = {
     "events_event": APPEND,
     "events_eventposition": "SELECT, UPDATE",
     "events_failedwork": ALL,
+    "events_noticeplace": "SELECT, UPDATE",
+    "events_notification": ALL,
     "events_outbox": ALL,
     "events_webhookdelivery": KEEP,
     "events_webhookendpoint": KEEP,

@@ -312,6 +312,24 @@ class Environment:
     demo_password: str = variable(
         "The password and client secret of the demo accounts (sandbox only).", text, "", secret=True
     )
+    email_url: str = variable(
+        "The mail server for notices, such as `smtp+tls://user:password@mail.example.com:587`; without it the "
+        "sandbox prints them and production sends none.",
+        url("smtp", "smtp+tls", "smtp+ssl"),
+        "",
+        secret=True,
+    )
+    email_from: str = variable("The sender of notices.", text, "Open Wallet <notices@localhost>")
+    notice_low_balance: dict[str, int] = variable(
+        "The balance below which a wallet counts as low, in minor units by currency; customers may choose their own.",
+        amounts_by_currency,
+        {"*": 1_000},
+    )
+    notice_large_debit: dict[str, int] = variable(
+        "The least debit that counts as large, in minor units by currency; customers may choose their own.",
+        amounts_by_currency,
+        {"*": 50_000},
+    )
     web_workers: int = variable("Worker processes of the web server; 0 takes one for each core.", whole, 0)
     stream_socket: str = variable(
         "The Unix socket by which the API's web server hands listeners of `/events/stream` over to "

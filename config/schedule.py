@@ -18,6 +18,9 @@ class Entry(TypedDict):
 
 BEAT: dict[str, Entry] = {
     "publish what happened": {"task": "events.publish", "schedule": 1.0},
+    "tell people what happened": {"task": "events.tell_people", "schedule": 5.0},
+    "forget old notices": {"task": "events.forget_old_notices", "schedule": 24 * 3600.0},
+    "send webhooks that are due": {"task": "events.send_due_webhooks", "schedule": 2.0},
     "roll up the system accounts": {"task": "transactions.roll_up", "schedule": 2.0},
     "drop the bytes of old answers": {"task": "transactions.drop_old_answers", "schedule": 3600.0},
     "seal what was completed": {"task": "transactions.seal", "schedule": 60.0},

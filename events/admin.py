@@ -1,24 +1,44 @@
 """What happened, in the back office: the audit trail and the published events. Both are only ever appended."""
 
 from typing import Any
+from uuid import UUID
 
 import orjson
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.models import AuditEntry, Event
-from users.staff_screens import NOTHING, Figure, StaffScreen, actor, identifier, moment, screen_url
+from events.doorbells import ring
+from events.failed_work import MAY_RETRY, retry_work
+from events.models import AuditEntry, Event, FailedWork, Notification
+from users.refusals import Refusal as PersonRefusal
+from users.staff_screens import (
+    NOTHING,
+    Figure,
+    StaffScreen,
+    actor,
+    identifier,
+    moment,
+    principal_of,
+    screen_url,
+    state,
+)
 
 # Where an object of the audit trail has its screen; others are named without a link.
 SCREENS = {
     "payment": "payments.payment",
+    "refund": "payments.refund",
     "token": "tokens.paymenttoken",
     "transaction": "transactions.transaction",
     "transfer": "transactions.transfer",
     "user": "users.user",
     "wallet": "wallets.wallet",
 }
+
+WORK_SCREENS = {"payments.payment": "payments.payment", "payments.refund": "payments.refund"}
 
 
 def document(value: Any) -> SafeString:
@@ -44,7 +64,7 @@ class AuditEntryScreen(StaffScreen):
         ("What", {"fields": ("state_before", "state_after")}),
     )
 
-    @admin.display(description="when (UTC)")
+    @admin.display(description="when")
     def when(self, entry: AuditEntry) -> SafeString:
         return moment(entry.at)
 
@@ -113,7 +133,7 @@ class EventScreen(StaffScreen):
     def request(self, event: Event) -> SafeString:
         return identifier(event.request_id)
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, event: Event) -> SafeString:
         return moment(event.created_at)
 
@@ -126,3 +146,135 @@ class EventScreen(StaffScreen):
 
     def figures(self, obj: Event) -> tuple[Figure, ...]:
         return (Figure("Position", SafeString(f"{obj.position:,}")),)
+
+
+@admin.register(Notification)
+class NotificationScreen(StaffScreen):
+    """What customers were told."""
+
+    purpose = "What customers were told by e-mail, and whether it reached the mail server"
+    list_display = ("notice_link", "person", "status_label", "attempts", "created")
+    list_filter = ("status", "notice")
+    list_select_related = ("user",)
+    search_help_text = "Notice, event or user id, e-mail address, or a request id"
+    id_lookups = ("pk", "event_id", "user_id")
+    email_lookups = ("user__email",)
+    text_lookups = ("request_id",)
+    fields = (
+        "person",
+        "event",
+        "status_label",
+        "attempts",
+        "last_error",
+        "due",
+        "created",
+        "finished",
+        "told",
+    )
+
+    @admin.display(description="notice")
+    def notice_link(self, notice: Notification) -> SafeString:
+        return format_html(
+            '<a href="{}">{}</a>',
+            screen_url("events.notification", notice.id),
+            notice.notice.replace("_", " "),
+        )
+
+    @admin.display(description="to")
+    def person(self, notice: Notification) -> SafeString:
+        return identifier(notice.user.email, url=screen_url("users.user", notice.user_id))
+
+    @admin.display(description="event")
+    def event(self, notice: Notification) -> SafeString:
+        return identifier(notice.event_id, url=screen_url("events.event", notice.event_id))
+
+    @admin.display(description="status")
+    def status_label(self, notice: Notification) -> SafeString:
+        return state(notice.status)
+
+    @admin.display(description="next try (UTC)")
+    def due(self, notice: Notification) -> SafeString:
+        return moment(notice.due_at) if notice.status == "pending" else NOTHING
+
+    @admin.display(description="created (UTC)")
+    def created(self, notice: Notification) -> SafeString:
+        return moment(notice.created_at)
+
+    @admin.display(description="finished (UTC)")
+    def finished(self, notice: Notification) -> SafeString:
+        return moment(notice.finished_at)
+
+    @admin.display(description="facts")
+    def told(self, notice: Notification) -> SafeString:
+        return document(notice.facts)
+
+    def heading(self, obj: Notification) -> str:
+        return obj.notice.replace("_", " ").capitalize()
+
+
+@admin.register(FailedWork)
+class FailedWorkScreen(StaffScreen):
+    """Work that keeps failing, and the button that has it tried again."""
+
+    purpose = "Work that keeps failing; it is tried ever more seldom until somebody mends the cause"
+    list_display = ("kind_name", "object_name", "tries", "error", "since", "last")
+    list_filter = ("kind",)
+    search_help_text = "Id of a refund, payment or webhook, the name of a sweep, or a request id"
+    text_lookups = ("object_id", "request_id")
+    fields = ("kind", "object_name", "tries", "error", "request", "since", "last")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the retry, ahead of Django's own route for whatever else stands behind an id."""
+        retry = self.admin_site.admin_view(self.retry)
+        return [path("<uuid:work_id>/retry/", retry, name="events_failedwork_retry"), *super().get_urls()]
+
+    def retry(self, request: HttpRequest, work_id: UUID) -> HttpResponse:
+        """Have the work tried again by the use case, ring for it, and say so on the list."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            bell = retry_work(work_id=work_id, principal=principal_of(request))
+        except PersonRefusal as refused:
+            messages.error(request, refused.detail)
+        else:
+            if bell is None:
+                messages.info(request, "It has been done meanwhile.")
+            else:
+                task, arguments = bell
+                ring(task, *arguments)
+                messages.success(request, "It is due now and will be tried again.")
+        return HttpResponseRedirect(reverse("admin:events_failedwork_changelist"))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the work, and the retry to those who may have it tried again."""
+        context = {"may_retry": principal_of(request).may(MAY_RETRY)}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
+
+    @admin.display(description="work")
+    def kind_name(self, work: FailedWork) -> SafeString:
+        return format_html('<a href="{}">{}</a>', screen_url("events.failedwork", work.id), work.kind)
+
+    @admin.display(description="object")
+    def object_name(self, work: FailedWork) -> SafeString:
+        screen = WORK_SCREENS.get(work.kind)
+        return identifier(work.object_id, url=screen_url(screen, work.object_id) if screen else "")
+
+    @admin.display(description="request")
+    def request(self, work: FailedWork) -> SafeString:
+        return identifier(work.request_id)
+
+    @admin.display(description="failing since (UTC)")
+    def since(self, work: FailedWork) -> SafeString:
+        return moment(work.first_failed_at)
+
+    @admin.display(description="last failure (UTC)")
+    def last(self, work: FailedWork) -> SafeString:
+        return moment(work.last_failed_at)

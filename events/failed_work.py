@@ -15,11 +15,14 @@ from uuid_utils.compat import uuid7
 from events import audit, context
 from events.clock import now
 from events.models import FailedWork
+from users.principals import Principal
+from users.standing import staff_member
 
 MOST_TRIES = 5
 """How often work fails before people are told."""
 
 LONGEST_ERROR = 200
+MAY_RETRY = "settings:manage"
 
 logger = structlog.get_logger()
 
@@ -75,19 +78,20 @@ def note_success(*, kind: str, object_id: object) -> None:
     FailedWork.objects.filter(kind=kind, object_id=str(object_id)).delete()
 
 
-def retry_work(*, work_id: UUID, actor: str) -> tuple[str, tuple[str, ...]] | None:
+def retry_work(*, work_id: UUID, principal: Principal) -> tuple[str, tuple[str, ...]] | None:
     """Make failed work due now and count its tries anew; the bell to ring (task, arguments), None where it is done.
 
-    Trying again is always safe: all work is idempotent.
+    Trying again is always safe: all work is idempotent. Refuses with PermissionDenied.
     """
     with transaction.atomic():
+        staff_member(principal=principal, permission=MAY_RETRY)
         work = FailedWork.objects.select_for_update().filter(id=work_id).first()
         if work is None:
             return None
         tries, work.tries = work.tries, 0
         work.save(update_fields=["tries"])
         audit.record(
-            actor=actor,
+            actor=principal.name,
             action="failed_work.retried",
             object_type=work.kind,
             object_id=work.object_id,

@@ -154,8 +154,22 @@ class ApiCall(models.Model):
         return f"{self.method} {self.path} {self.status}"
 
 
+class EndpointStatus(models.TextChoices):
+    """Whether an endpoint is sent events."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+
+
 class WebhookEndpoint(models.Model):
-    """Where a client wants events sent; both secrets sign while a rotation overlaps."""
+    """Where a client wants events sent; both secrets sign while a rotation overlaps.
+
+    Whoever sends to it holds it until `leased_until`, by the database's clock; nothing is sent to it before
+    `resting_until`. `owner` is the principal that made it (`service:id`).
+    """
+
+    SEALED_COLUMNS = ("sealed_secret", "sealed_previous_secret")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.CharField(max_length=80)
@@ -166,8 +180,11 @@ class WebhookEndpoint(models.Model):
     sealed_secret = models.TextField()
     sealed_previous_secret = models.TextField(blank=True, default="")
     previous_secret_until = models.DateTimeField(null=True)
-    status = models.CharField(max_length=16, default="enabled")
+    status = models.CharField(max_length=16, choices=EndpointStatus, default=EndpointStatus.ENABLED)
     disabled_reason = models.CharField(max_length=200, blank=True, default="")
+    leased_until = models.DateTimeField(null=True)
+    resting_until = models.DateTimeField(null=True)
+    failures_in_a_row = models.IntegerField(default=0, db_default=0)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -178,23 +195,36 @@ class WebhookEndpoint(models.Model):
                 condition=Q(status__in=["enabled", "disabled", "deleted"]),
             )
         ]
+        indexes = [models.Index(name="webhook_endpoint_by_owner", fields=["owner", "id"])]
 
     def __str__(self) -> str:
         return self.url
 
 
+class DeliveryStatus(models.TextChoices):
+    """Where a delivery stands; `pending` ones have an attempt due."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 class WebhookDelivery(models.Model):
-    """One event on its way to one endpoint, with its attempts."""
+    """One event on its way to one endpoint, with its attempts.
+
+    `log` tells of the latest attempts, oldest first. `attempts_before` were made before somebody last asked to
+    deliver it again: the schedule counts from there.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     endpoint_id = models.UUIDField()
     event_id = models.UUIDField()
     event_position = models.BigIntegerField()
     wallet_id = models.UUIDField(null=True)
-    status = models.CharField(max_length=16)
+    status = models.CharField(max_length=16, choices=DeliveryStatus)
     attempts = models.IntegerField()
+    attempts_before = models.IntegerField()
     due_at = models.DateTimeField(null=True)
-    leased_until = models.DateTimeField(null=True)
     log = models.JSONField()
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
@@ -206,3 +236,55 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_id} to {self.endpoint_id}"
+
+
+class NoticePlace(models.Model):
+    """How far the events have been read for notices: one row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    position = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="notice_place_is_one_row", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return str(self.position)
+
+
+class Notification(models.Model):
+    """One notice on its way to one person, once for its event; `facts` are what the event showed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    event_id = models.UUIDField()
+    event_type = models.CharField(max_length=64)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=16)
+    notice = models.CharField(max_length=32)
+    facts = models.JSONField()
+    status = models.CharField(max_length=16, default="pending")
+    attempts = models.IntegerField(default=0)
+    due_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, blank=True, default="")
+    request_id = models.CharField(max_length=128, blank=True, default="")
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="notification_once_for_event", fields=["event_id", "user", "channel"]
+            ),
+            models.CheckConstraint(
+                name="notification_status_is_known",
+                condition=Q(status="pending", finished_at__isnull=True)
+                | Q(status__in=["sent", "failed", "cancelled"], finished_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(name="notification_due", fields=["due_at"], condition=Q(status="pending")),
+            models.Index(name="notification_finished", fields=["finished_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notice} to {self.user_id}"

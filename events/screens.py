@@ -11,7 +11,7 @@ def audit_panel(object_type: str, object_id: object) -> Panel:
     entries = AuditEntry.objects.filter(object_type=object_type, object_id=str(object_id)).order_by("-id")[
         :20
     ]
-    columns = (("When (UTC)", ""), ("Action", ""), ("From", ""), ("To", ""), ("By", ""), ("Reason", ""))
+    columns = (("When", ""), ("Action", ""), ("From", ""), ("To", ""), ("By", ""), ("Reason", ""))
     rows = [
         (
             moment(entry.at),

@@ -5,7 +5,8 @@ from pathlib import Path
 from celery import shared_task
 from django.conf import settings
 
-from events import archives, partitions, relay
+from events import archives, notices, notifications, partitions, relay, webhooks
+from events.doorbells import ring
 
 
 @shared_task(name="events.make_partitions")  # type: ignore[untyped-decorator]
@@ -29,4 +30,25 @@ def archive_partitions() -> None:
 @shared_task(name="events.publish")  # type: ignore[untyped-decorator]
 def publish() -> None:
     """Publish what waits in the outbox; whoever comes while another worker does so has nothing to do."""
-    relay.publish_waiting()
+    if relay.publish_waiting().deliveries:
+        ring("events.send_due_webhooks")
+
+
+@shared_task(name="events.tell_people")  # type: ignore[untyped-decorator]
+def tell_people(_notification_id: str = "") -> None:
+    """Turn new events into notices, and send the notices that are due, those among them that somebody rings for."""
+    notices.raise_notices()
+    while notifications.send_due():
+        pass
+
+
+@shared_task(name="events.forget_old_notices")  # type: ignore[untyped-decorator]
+def forget_old_notices() -> None:
+    """Delete notices that were finished long ago."""
+    notifications.forget_old()
+
+
+@shared_task(name="events.send_due_webhooks")  # type: ignore[untyped-decorator]
+def send_due_webhooks() -> None:
+    """Send to webhook endpoints what is due; those that another worker is sending to are left to it."""
+    webhooks.send_due()

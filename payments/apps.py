@@ -15,10 +15,12 @@ class PaymentsConfig(AppConfig):
         And tell how failed work is tried again.
         """
         from events.failed_work import WorkKind, kinds
-        from payments import refund_execution
+        from payments import reconciliation, refund_execution, webhooks
         from payments.processors.registry import processor_in_use
 
         processor_in_use()
+        kinds[reconciliation.KIND] = WorkKind("payments.reconcile_payment", reconciliation.make_due)
+        kinds[webhooks.KIND] = WorkKind("payments.handle_provider_event", webhooks.make_due)
         kinds[refund_execution.KIND] = WorkKind("payments.execute_refund", refund_execution.make_due)
         wallet_balance_changed.connect(ring_for_low_wallets, dispatch_uid="payments.auto_topups")
 

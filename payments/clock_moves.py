@@ -19,9 +19,12 @@ from uuid_utils.compat import uuid7
 from events import audit, clock, context
 from events.models import AuditEntry
 from payments.auto_topups import sweep_due_top_ups, sweep_overlooked_top_ups
-from payments.models import AutoTopUp, Payment, ProviderEvent
+from payments.models import AutoTopUp, Payment, PaymentSession, ProviderEvent, Refund, SessionStatus
 from payments.reconciliation import sweep_due_payments
+from payments.refund_execution import execute_due_refunds
+from payments.refund_rechecks import recheck_due_refunds
 from payments.sandbox_provider import deliver_sandbox_webhooks
+from payments.sessions import expire_due_sessions
 from payments.webhooks import sweep_due_events
 from transactions.models import Hold, HoldStatus
 from transactions.refusals import InvalidInput, NotFound
@@ -64,7 +67,10 @@ class Falling:
 FALLING_DUE: Final = (
     Falling(Wallet, "suspended_until", "account_id", WalletStatus.SUSPENDED.value),
     Falling(Hold, "expires_at", "account_id", HoldStatus.OPEN.value),
+    Falling(PaymentSession, "expires_at", "wallet_id", SessionStatus.OPEN.value),
     Falling(Payment, "due_at", "wallet_id"),
+    Falling(Refund, "due_at", "wallet_id"),
+    Falling(Refund, "recheck_at", "wallet_id"),
     Falling(ProviderEvent, "due_at"),
     Falling(AutoTopUp, "due_at", "wallet_id"),
     Falling(AutoTopUp, "next_run_at", "wallet_id"),
@@ -73,7 +79,10 @@ FALLING_DUE: Final = (
 SWEEPS: Final[tuple[Callable[..., int], ...]] = (
     end_due_suspensions,
     expire_due_holds,
+    expire_due_sessions,
     sweep_due_payments,
+    execute_due_refunds,
+    recheck_due_refunds,
     sweep_due_top_ups,
     sweep_overlooked_top_ups,
 )

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from events.clock import now
+from events.failed_work import note_failure, note_success
 from payments.models import Payment, PaymentStatus
 from payments.processors import calls
 from payments.processors.contract import ChargeOutcome, NotFound, RequiresAction, Unknown
@@ -21,6 +22,9 @@ from payments.steps import Step, reached
 from payments.topups import abandon_payment, may_still_appear, settle_payment
 
 ACTOR = "system:reconciliation"
+KIND = "payments.payment"
+"""What failures are noted under."""
+
 LEASE_S = 60
 """How long one sweep keeps a payment from the others, in seconds."""
 
@@ -43,8 +47,9 @@ def sweep_due_payments(*, wallet_id: UUID | None = None, limit: int = 100, at: d
     for payment_id in claimed:
         try:
             reconcile_payment(payment_id=payment_id, at=at)
-        except Exception:
+        except Exception as failure:
             logger.exception("payment_not_reconciled", payment_id=str(payment_id))
+            note_failure(kind=KIND, object_id=payment_id, error=repr(failure))
     return len(claimed)
 
 
@@ -53,6 +58,13 @@ def reconcile_payment(*, payment_id: UUID, at: datetime | None = None) -> None:
     payment = Payment.objects.get(id=payment_id)
     if payment.is_under_way:
         _reconcile(payment, reference=payment.processor_reference, at=at or now())
+    if payment.checks > 1:
+        note_success(kind=KIND, object_id=payment_id)
+
+
+def make_due(payment_id: str) -> int:
+    """Let the next sweep take a payment under way at once; tells how many that were."""
+    return Payment.objects.filter(id=payment_id, due_at__isnull=False).update(due_at=now())
 
 
 def refresh_payment(*, payment_id: UUID, reference: str = "") -> ChargeOutcome | NotFound | None:

@@ -104,7 +104,7 @@ def settle_refund(*, refund_id: UUID, outcome: RefundOutcome, actor: str = ACTOR
             record_change(refund, before=before, actor=actor, reason=refund.failure_code)
         if failure:
             note_failure(kind=KIND, object_id=refund_id, error=failure)
-        elif refund.status != RefundStatus.PROCESSING:
+        elif refund.status != RefundStatus.PROCESSING and refund.checks > 1:
             note_success(kind=KIND, object_id=refund_id)
 
 

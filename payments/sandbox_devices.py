@@ -13,7 +13,7 @@ from transactions.money import Money
 from transactions.refusals import NotFound
 
 
-def pay_by_iphone(*, session_id: UUID, card_number: str) -> dict[str, Any]:
+def pay_by_iphone(*, session_id: UUID, card_number: str = sandbox_phone.DEFAULT_CARD) -> dict[str, Any]:
     """Give the payment token of an iPhone for an Apple Pay session, whoever's and however old it is.
 
     Refuses with NotFound, InvalidInput (field `card_number`), and SchemeUnavailable where a real root is configured.
@@ -29,7 +29,7 @@ def pay_by_iphone(*, session_id: UUID, card_number: str) -> dict[str, Any]:
     return sandbox_phone.apple_payment_data(session=facts, card=card, at=at)
 
 
-def pay_by_android(*, session_id: UUID, card_number: str) -> dict[str, Any]:
+def pay_by_android(*, session_id: UUID, card_number: str = sandbox_phone.DEFAULT_CARD) -> dict[str, Any]:
     """Give the PaymentData of an Android phone for a Google Pay session, whoever's and however old it is.
 
     Refuses with NotFound, InvalidInput (field `card_number`), and SchemeUnavailable where real root keys are

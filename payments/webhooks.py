@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from events import context
 from events.clock import now
+from events.failed_work import note_failure, note_success
 from payments.disputes import NotYet, apply_dispute, state_of
 from payments.models import Payment, ProviderEvent, Refund
 from payments.processors import calls
@@ -28,6 +29,9 @@ from payments.senders.contract import Concern, Kind, Notice, Sender
 from payments.senders.registry import sender_of
 
 ACTOR = "system:webhooks"
+KIND = "payments.provider_event"
+"""What failures are noted under."""
+
 LARGEST_BYTES = 262_144
 LEASE_S = 60
 """How long one worker keeps an event from the others, in seconds."""
@@ -164,7 +168,14 @@ def _refund_of(sender: Sender, concern: Concern) -> Refund:
     return refund
 
 
+def make_due(event_id: str) -> int:
+    """Take up an event again that was left to people, or that waits for its next attempt; tells how many that were."""
+    unhandled = ProviderEvent.objects.filter(id=event_id, status__in=(RECEIVED, FAILED))
+    return unhandled.update(status=RECEIVED, attempts=0, due_at=now(), handled_at=None)
+
+
 def _come_back(event: ProviderEvent, *, failure: str, at_last: str) -> None:
+    note_failure(kind=KIND, object_id=event.id, error=failure)
     if event.attempts >= MOST_ATTEMPTS:
         _end(event, at_last, failure=failure)
         return
@@ -178,5 +189,7 @@ def _end(event: ProviderEvent, status: str, *, failure: str = "") -> None:
     event.status, event.failure = status, failure[:200]
     event.due_at, event.handled_at = None, now()
     event.save(update_fields=["status", "failure", "due_at", "handled_at"])
+    if status != FAILED and event.attempts > 1:
+        note_success(kind=KIND, object_id=event.id)
     if status == FAILED:
         logger.error("webhook_given_up", event_id=event.event_id, type=event.type, failure=failure)

@@ -64,19 +64,19 @@ class PaymentTokenScreen(StaffScreen):
     def status_now(self, token: PaymentToken) -> SafeString:
         return state(token.status_at(now()))
 
-    @admin.display(description="consented (UTC)")
+    @admin.display(description="consented")
     def consented(self, token: PaymentToken) -> SafeString:
         return moment(token.consent_at)
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, token: PaymentToken) -> SafeString:
         return moment(token.created_at)
 
-    @admin.display(description="deleted (UTC)")
+    @admin.display(description="deleted")
     def deleted(self, token: PaymentToken) -> SafeString:
         return moment(token.deleted_at)
 
-    @admin.display(description="destroyed in the vault (UTC)")
+    @admin.display(description="destroyed in the vault")
     def destroyed(self, token: PaymentToken) -> SafeString:
         return moment(token.destroyed_at)
 

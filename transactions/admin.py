@@ -156,7 +156,7 @@ class TransferScreen(StaffScreen):
     def status_label(self, transfer: Transfer) -> SafeString:
         return state(transfer.status)
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, transfer: Transfer) -> SafeString:
         return moment(transfer.created_at)
 
@@ -262,7 +262,7 @@ class TransactionScreen(StaffScreen):
     def status_label(self, line: Transaction) -> SafeString:
         return state(line.status)
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, line: Transaction) -> SafeString:
         return moment(line.created_at)
 
@@ -321,7 +321,7 @@ class LedgerAccountScreen(StaffScreen):
     def kind(self, account: LedgerAccount) -> str:
         return "System account" if account.rolled_up else "Wallet"
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, account: LedgerAccount) -> SafeString:
         return moment(account.created_at)
 

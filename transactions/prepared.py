@@ -27,7 +27,7 @@ _HAS_NONE = ExecStatus.COMMAND_OK
 
 
 @dataclass(eq=False, slots=True)
-class _Wire:
+class Wire:
     """One connection: what it has prepared, and how it reads and writes values.
 
     `adapters` are Django's, but for moments: those are read by psycopg itself, Django's reader being Python.
@@ -76,7 +76,7 @@ class _Wire:
         return error
 
 
-_wires: WeakKeyDictionary[psycopg.Connection, _Wire] = WeakKeyDictionary()
+_wires: WeakKeyDictionary[psycopg.Connection, Wire] = WeakKeyDictionary()
 
 
 def run(statement: str, parameters: Sequence[Any], *, using: str = PRIMARY) -> list[tuple[Any, ...]]:
@@ -89,9 +89,14 @@ def run(statement: str, parameters: Sequence[Any], *, using: str = PRIMARY) -> l
     connection.ensure_connection()
     with connection.wrap_database_errors:
         wire = _wires.get(connection.connection) or _wires.setdefault(
-            connection.connection, _Wire(connection.connection)
+            connection.connection, Wire(connection.connection)
         )
-        return wire.run(statement, parameters)
+        return run_on(wire, statement, parameters)
+
+
+def run_on(wire: Wire, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Run one statement on a connection that is at hand."""
+    return wire.run(statement, parameters)
 
 
 @lru_cache(maxsize=512)

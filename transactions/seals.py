@@ -232,7 +232,8 @@ def _seal(
     """
     before = last.scanned_to if last else NOTHING_BEFORE
     entries = _unsealed_entries(last.audit_to if last else NOTHING_BEFORE)
-    settled = [entry.object_id for entry in entries if entry.object_type == "transaction"]
+    # A look at a list of transactions names none of them.
+    settled = [entry.object_id for entry in entries if entry.object_type == "transaction" and entry.object_id]
     spans, has_more = _unsealed_spans({*accounts, *_accounts_of(settled)})
     sealed = _sealed(spans)
     scanned_to = before if has_more else max(before, scanned_to)

@@ -43,15 +43,15 @@ class UserScreen(StaffScreen):
     def standing(self, user: User) -> SafeString:
         return state("active" if user.is_active else "inactive")
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, user: User) -> SafeString:
         return moment(user.created_at)
 
-    @admin.display(description="last log-in to the back office (UTC)")
+    @admin.display(description="last log-in to the back office")
     def last_seen(self, user: User) -> SafeString:
         return moment(user.last_login)
 
-    @admin.display(description="sessions count from (UTC)")
+    @admin.display(description="sessions count from")
     def sessions_from(self, user: User) -> SafeString:
         return moment(user.tokens_valid_from)
 
@@ -84,10 +84,10 @@ class ServiceClientScreen(StaffScreen):
     def standing(self, client: ServiceClient) -> SafeString:
         return state("active" if client.is_active else "inactive")
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, client: ServiceClient) -> SafeString:
         return moment(client.created_at)
 
-    @admin.display(description="sessions count from (UTC)")
+    @admin.display(description="sessions count from")
     def sessions_from(self, client: ServiceClient) -> SafeString:
         return moment(client.tokens_valid_from)

@@ -1,5 +1,8 @@
 """Which notices a person wants."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -9,7 +12,35 @@ from users.models import User
 from users.principals import Principal
 from users.refusals import NotFound
 
-Notices = dict[str, dict[str, bool]]
+Notices = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What one person wants to be told, and beyond which amounts."""
+
+    chosen: Notices
+    is_active: bool = True
+
+    def wants(self, channel: str, notice: str) -> bool:
+        """Whether the person wants the notice by the channel."""
+        return self.is_active and bool(self.chosen.get(channel, {}).get(notice, False))
+
+    def threshold(self, notice: str, currency: str) -> int | None:
+        """Tell the person's own mark for a notice, in minor units; None where there is none."""
+        mark: int | None = self.chosen.get("thresholds", {}).get(notice, {}).get(currency)
+        return mark
+
+
+def wishes_of(user_ids: Collection[UUID]) -> dict[UUID, Wishes]:
+    """Read the wishes of people; whoever isn't known wants nothing."""
+    found = {
+        user_id: Wishes(chosen, is_active)
+        for user_id, chosen, is_active in User.objects.filter(id__in=user_ids).values_list(
+            "id", "notifications", "is_active"
+        )
+    }
+    return {user_id: found.get(user_id, Wishes({}, is_active=False)) for user_id in user_ids}
 
 
 def notices_wanted(*, user_id: UUID) -> Notices:
@@ -21,7 +52,10 @@ def notices_wanted(*, user_id: UUID) -> Notices:
 
 
 def choose_notices(*, principal: Principal, notices: Notices) -> Notices:
-    """Replace one's choice: `{"email": {notice: bool}}` with every notice. Refuses with NotFound."""
+    """Replace one's choice: `{"email": {notice: bool}}` with every notice, and `thresholds` where there are own ones.
+
+    `{"thresholds": {"low_balance": {"USD": 500}, "large_debit": {…}}}` is in minor units. Refuses with NotFound.
+    """
     with transaction.atomic():
         user = User.objects.select_for_update().filter(id=principal.id).first()
         if user is None:

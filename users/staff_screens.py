@@ -15,11 +15,12 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -41,6 +42,14 @@ def screen_url(model: str, key: object) -> str:
         return reverse(f"admin:{model.replace('.', '_')}_change", args=[key])
     except NoReverseMatch:
         return ""
+
+
+def principal_of(request: HttpRequest) -> Principal:
+    """Tell who of the staff is logged in; the use cases read the person again."""
+    person = request.user
+    if not isinstance(person, User):
+        raise PermissionDenied
+    return Principal(id=person.id, role=person.role, permissions=frozenset(person.permissions))
 
 
 def identifier(value: object, *, url: str = "") -> SafeString:
@@ -77,15 +86,15 @@ def state(status: str) -> SafeString:
 
 
 def moment(when: datetime | None) -> SafeString:
-    """Show a moment in UTC to the second, to the microsecond on hovering."""
+    """Show a moment to the second in the session's time zone, to the microsecond and in UTC on hovering."""
     if when is None:
         return NOTHING
-    utc = when.astimezone(UTC)
+    utc, here = when.astimezone(UTC), timezone.localtime(when)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         utc.isoformat(),
         f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC",
-        f"{utc.day} {utc:%b %Y %H:%M:%S}",
+        f"{here.day} {here:%b %Y %H:%M:%S}",
     )
 
 

@@ -18,22 +18,22 @@ from transactions.admin import latest_lines_panel
 from transactions.amount_cells import amount_cell
 from transactions.idempotency import Answer, KeyedCall
 from transactions.refusals import Refusal
-from users.models import User
-from users.principals import Principal
 from users.refusals import Refusal as PersonRefusal
-from users.staff_screens import NOTHING, Figure, Panel, StaffScreen, identifier, moment, screen_url, state
+from users.staff_screens import (
+    NOTHING,
+    Figure,
+    Panel,
+    StaffScreen,
+    identifier,
+    moment,
+    principal_of,
+    screen_url,
+    state,
+)
 from wallets.adjustments import MAY_DECIDE, approve_adjustment, reject_adjustment
 from wallets.models import Adjustment, AdjustmentStatus, Wallet, WalletStatus
 
 LONGEST_REASON = 500
-
-
-def principal_of(request: HttpRequest) -> Principal:
-    """Tell who of the staff is logged in; the use cases read the person again."""
-    person = request.user
-    if not isinstance(person, User):
-        raise PermissionDenied
-    return Principal(id=person.id, role=person.role, permissions=frozenset(person.permissions))
 
 
 def why_not(request: HttpRequest, adjustment: Adjustment) -> str:
@@ -101,11 +101,11 @@ class WalletScreen(StaffScreen):
     def suspended(self, wallet: Wallet) -> SafeString:
         return moment(wallet.suspended_until)
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, wallet: Wallet) -> SafeString:
         return moment(wallet.created_at)
 
-    @admin.display(description="updated (UTC)")
+    @admin.display(description="updated")
     def updated(self, wallet: Wallet) -> SafeString:
         return moment(wallet.updated_at)
 
@@ -260,7 +260,7 @@ class AdjustmentScreen(StaffScreen):
             adjustment.transfer_id, url=screen_url("transactions.transfer", adjustment.transfer_id)
         )
 
-    @admin.display(description="created (UTC)")
+    @admin.display(description="created")
     def created(self, adjustment: Adjustment) -> SafeString:
         return moment(adjustment.created_at)
 

@@ -1,4 +1,4 @@
-"""What only pages for people need: sessions, languages, logins, messages. A call of the API pays for none of it.
+"""What only pages for people need: sessions, languages, logins, messages, time zones. A call of the API pays for none of it.
 
 Django's checks want these in MIDDLEWARE and accept subclasses; each one steps aside for data.
 """
@@ -11,9 +11,13 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
+from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
+from backoffice import time_zones
 from config.gateway.errors import PAGE_PATHS, PROGRAM_PATHS
+
+STAFF_PATH = "/admin/"
 
 
 class ForPages(MiddlewareMixin):
@@ -40,3 +44,13 @@ class PageLogins(ForPages, AuthenticationMiddleware):
 
 class PageMessages(ForPages, MessageMiddleware):
     """Django's messages, for pages."""
+
+
+class PageTimeZones(ForPages):
+    """The session's choice of time zone, for staff's pages; over with the request, since threads serve others next."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if not request.path_info.startswith(STAFF_PATH):
+            return self.get_response(request)
+        with timezone.override(time_zones.chosen(request)):
+            return self.get_response(request)

@@ -105,6 +105,20 @@ FIGURES = (
     ),
     Figure(
         GaugeMetricFamily,
+        "open_wallet_failed_work",
+        "Work that failed five times in a row or more and is for people to look at, by kind.",
+        ("kind",),
+        "SELECT kind, count(*) FROM events_failedwork WHERE tries >= 5 GROUP BY kind",
+    ),
+    Figure(
+        GaugeMetricFamily,
+        "open_wallet_refunds",
+        "Refunds by status.",
+        ("status",),
+        "SELECT status, count(*) FROM payments_refund GROUP BY status",
+    ),
+    Figure(
+        GaugeMetricFamily,
         "open_wallet_partitions_missing",
         "Monthly partitions that should have been made ahead, and weren't.",
         (),
@@ -127,6 +141,15 @@ FIGURES = (
         "Effects that could not be taken apart into events: 0, or somebody must look at them.",
         (),
         "SELECT count(*) FROM events_outbox WHERE number >= 1::bigint << 62",
+    ),
+    Figure(
+        GaugeMetricFamily,
+        "open_wallet_webhook_lag_seconds",
+        "Age of the oldest event that an enabled endpoint has not been sent a first time.",
+        (),
+        "SELECT coalesce(max(extract(epoch FROM now() - waiting.created_at)), 0) FROM events_webhookendpoint AS e,"
+        " LATERAL (SELECT created_at FROM events_webhookdelivery WHERE endpoint_id = e.id AND status = 'pending'"
+        "   AND attempts = 0 ORDER BY event_position LIMIT 1) AS waiting WHERE e.status = 'enabled'",
     ),
     Figure(
         GaugeMetricFamily,

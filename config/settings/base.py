@@ -1,5 +1,6 @@
 """What every installation shares. Only `config.environment` reads environment variables."""
 
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "config.gateway.browser_pages.PageLogins",
     "config.gateway.browser_pages.PageMessages",
+    "config.gateway.browser_pages.PageTimeZones",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -76,7 +78,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "backoffice.site.standing",
+                "backoffice.page_context.standing",
             ],
         },
     },
@@ -199,6 +201,7 @@ STREAM_PORT = environment.stream_port
 AUDIT_TRAIL = "events.audit.record"
 # What the floors below the book ask of it, which they may not import.
 WALLET_OWNERS = "transactions.queries.owners_of"
+KEYED_WRITER = "transactions.api.keys.keyed_write"
 
 REDIS_URL = environment.redis_url
 CACHES: dict[str, dict[str, Any]] = (
@@ -293,6 +296,19 @@ BASIS_THEORY_WEBHOOK_SECRET = environment.basis_theory_webhook_secret
 BASIS_THEORY_WEBHOOK_KEY = environment.basis_theory_webhook_key
 REFUND_APPROVAL_LIMIT = environment.refund_approval_limit
 REFUND_AUTO_APPROVAL_BELOW = environment.refund_auto_approval_below
+EMAIL_IS_SENT = bool(environment.email_url) or SANDBOX
+_MAIL = environ.Env.email_url_config(environment.email_url or "consolemail://")
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _MAIL["EMAIL_HOST"], _MAIL["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_USER"] or "", _MAIL["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.email_from
+EMAIL_DOMAIN = parseaddr(environment.email_from)[1].rpartition("@")[2] or "localhost"
+NOTICE_THRESHOLDS = {
+    "low_balance": environment.notice_low_balance,
+    "large_debit": environment.notice_large_debit,
+}
 DEMO_PASSWORD = environment.demo_password
 ARCHIVE_DIRECTORY = environment.archive_directory
 RETENTION_MONTHS = {

@@ -120,6 +120,7 @@ def table(environment: Mapping[str, str]) -> str:
     mode = environment["OPEN_WALLET_MODE"]
     rows = [
         ("Start page", f"{base}/"),
+        *([("Demo", f"{base}/demo/")] if mode != PRODUCTION else []),
         ("API", f"{base}/api/v1"),
         ("API docs", f"{base}/api/docs"),
         ("Back office", f"{base}/admin/"),

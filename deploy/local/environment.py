@@ -57,6 +57,8 @@ NOT_FOR_TESTS_PREFIXES = (
         "REFRESH_TOKEN_",
         "REFUND_",
         "RETENTION_MONTHS_",
+        "EMAIL_",
+        "NOTICE_",
         "AUTO_TOP_UP_",
     ),
     *("STRIPE_", "BASIS_THEORY_", "APPLE_PAY_", "GOOGLE_PAY_", "MERCHANT_"),

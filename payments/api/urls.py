@@ -4,6 +4,7 @@ from django.urls import path
 
 from payments.api.auto_top_ups import AutoTopUpViewSet
 from payments.api.inbound import WebhookViewSet
+from payments.api.merchant_viewsets import MerchantSessionViewSet
 from payments.api.method_viewsets import MethodViewSet
 from payments.api.phone_viewsets import ApplePayViewSet, GooglePayViewSet, SessionViewSet
 from payments.api.refunds import RefundQueueViewSet, RefundViewSet
@@ -46,6 +47,11 @@ urlpatterns = [
         "payment/session/<uuid:session_id>",
         SessionViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         name="payment-session",
+    ),
+    path(
+        "payment/session/<uuid:session_id>/merchant-session",
+        MerchantSessionViewSet.as_view({"post": "merchant_session"}),
+        name="merchant-session",
     ),
     path("payment", PaymentViewSet.as_view({"get": "list"}), name="payments"),
     path("payment/<uuid:payment_id>", PaymentViewSet.as_view({"get": "retrieve"}), name="payment"),

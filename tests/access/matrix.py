@@ -28,6 +28,7 @@ class Call:
 MONEY = {"amount": 100, "currency": "USD"}
 REASON = {"reason": "asked for"}
 CARD = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2040, "cvc": "123"}
+HOOK = {"url": "http://127.0.0.1:9/hooks", "event_types": ["wallet.created"]}
 ROW = {"to_wallet_id": "{receiver}", **MONEY}
 
 MATRIX: dict[tuple[str, str], Call] = {
@@ -111,6 +112,10 @@ MATRIX: dict[tuple[str, str], Call] = {
     ),
     ("GET", "/payment/session/{session}"): Call("payment:read"),
     ("DELETE", "/payment/session/{session}"): Call("payment:write"),
+    ("POST", "/payment/session/{session}/merchant-session"): Call(
+        "payment:write",
+        {"validation_url": "https://apple-pay-gateway.apple.com/paymentservices/startSession"},
+    ),
     # The provider's signature is asked for instead of a token.
     ("POST", "/payment/webhooks/<str:provider>"): Call(PUBLIC),
     ("GET", "/refunds"): Call(
@@ -145,4 +150,16 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("GET", "/tokens/{token}"): Call("token:read"),
     ("DELETE", "/tokens/{token}"): Call("token:write"),
     ("POST", "/tokens/{token}/validate"): Call("token:write", {}),
+    ("GET", "/events"): Call("event:read", query={"wallet_id": "{wallet}"}, foreign=("wallet_id",)),
+    ("GET", "/events/{event}"): Call("event:read"),
+    ("GET", "/webhook-endpoints"): Call("webhook:manage"),
+    ("POST", "/webhook-endpoints"): Call("webhook:manage", HOOK),
+    ("GET", "/webhook-endpoints/{webhook_endpoint}"): Call("webhook:manage"),
+    ("PATCH", "/webhook-endpoints/{webhook_endpoint}"): Call("webhook:manage", {"description": "mine"}),
+    ("DELETE", "/webhook-endpoints/{webhook_endpoint}"): Call("webhook:manage"),
+    ("POST", "/webhook-endpoints/{webhook_endpoint}/rotate-secret"): Call(
+        "webhook:manage", {"overlap_s": 60}
+    ),
+    ("GET", "/webhook-endpoints/{webhook_endpoint}/deliveries"): Call("webhook:manage"),
+    ("POST", "/webhook-deliveries/{webhook_delivery}/redeliver"): Call("webhook:manage", {}),
 }

@@ -12,6 +12,7 @@ from tests.factories.calls import ApiClient
 from tests.factories.holds import new_hold
 from tests.factories.money import fund, new_wallet
 from tests.factories.people import CustomerFactory, someone
+from transactions import prepared
 from transactions.models import Transaction
 from users.roles import PUBLIC
 
@@ -29,7 +30,14 @@ def executed(monkeypatch) -> list[str]:
         statements.append(query.decode() if isinstance(query, bytes) else str(query))
         return execute(self, query, *rest, **options)
 
+    run = prepared.run_on
+
+    def noted_raw(wire: Any, statement: str, parameters: Any) -> Any:
+        statements.append(statement)
+        return run(wire, statement, parameters)
+
     monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    monkeypatch.setattr(prepared, "run_on", noted_raw)
     return statements
 
 

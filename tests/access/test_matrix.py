@@ -10,6 +10,8 @@ from django.urls import get_resolver
 from uuid_utils.compat import uuid7
 
 from config.checks import API, served_routes
+from events import relay
+from events.models import WebhookEndpoint
 from tests.access.matrix import MATRIX, Call
 from tests.factories.books import books
 from tests.factories.calls import ApiClient
@@ -32,6 +34,9 @@ KINDS = (
     "user",
     "session",
     "googles_session",
+    "event",
+    "webhook_endpoint",
+    "webhook_delivery",
 )
 
 
@@ -89,6 +94,11 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
             client.post(f"/payment/{scheme}/init", {"wallet_id": wallet_id, "amount": 100, "currency": "USD"})
             for scheme in ("apple-pay", "google-pay")
         ]
+        hook = ApiClient(someone("service")).post(
+            "/webhook-endpoints", MATRIX["POST", "/webhook-endpoints"].body
+        )
+        WebhookEndpoint.objects.update(status="disabled")  # nobody is to be sent what other tests publish
+        relay.publish_waiting()
         line = client.get(f"/transactions/{funded['transaction_id']}").json()
         refund = client.post(
             "/refunds", {"transaction_id": line["id"], "amount": 3, "reason": "other"}
@@ -104,6 +114,9 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
             "hold": hold["id"],
             "adjustment": adjustment.json()["id"],
             "refund": refund["id"],
+            "event": client.get("/events").json()["results"][0]["id"],
+            "webhook_endpoint": hook.json()["id"],
+            "webhook_delivery": str(uuid7()),
             "user": str(customer.id),
         }
         everything.append((client, ids))

@@ -43,6 +43,7 @@ def test_when_a_program_asks_then_it_is_given_the_links() -> None:
             "readiness": "/health/ready",
             "metrics": "/metrics",
             "jwks": "/.well-known/jwks.json",
+            "demo": "/demo/",
         }.items()
     }
 
@@ -54,7 +55,7 @@ def test_when_a_person_follows_the_links_then_each_leads_somewhere() -> None:
 
     answers = {path: Client().get(path, headers={"accept": "*/*"}).status_code for path in paths}
 
-    assert len(paths) == 8
+    assert len(paths) == 9
     assert {path: status for path, status in answers.items() if status not in (200, 302)} == {}
 
 

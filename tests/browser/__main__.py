@@ -12,7 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.pages import CHROMIUM_FLAGS, open_all
+from tests.browser.demo import walk_through
+from tests.browser.pages import CHROMIUM_FLAGS, SIZES, open_all
 from tests.journeys.running_stack import running_stack
 from tests.journeys.test_quick_start import quick_start
 
@@ -43,6 +44,18 @@ def main() -> int:
                 password=stack.password,
                 pictures=pictures,
             )
+            for size, theme in (("desk", "light"), ("phone", "dark")):
+                width, height = SIZES[size]
+                walk_through(
+                    browser,
+                    base_url=stack.url,
+                    password=stack.password,
+                    size=size,
+                    theme=theme,
+                    viewport={"width": width, "height": height},
+                    report=report,
+                    pictures=pictures,
+                )
             browser.close()
     print("\n".join(dict.fromkeys(report.faults)))
     print(f"Opened {report.opened} pages: {len(report.faults)} faults.")

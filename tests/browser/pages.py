@@ -22,6 +22,7 @@ SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
 PUBLIC_PAGES = {
     "front": "/",
+    "demo": "/demo/",
     "errors": "/docs/errors",
     "error": "/docs/errors/insufficient_funds",
     "api": "/api/docs",
@@ -42,21 +43,23 @@ REFUSED_PAGES = frozenset({"nothing"})
 
 @dataclass
 class Report:
-    """What was opened, and each thing that went wrong on the way."""
+    """What was opened, and each thing that went wrong on the way; `expected` are refusals that are part of it."""
 
     opened: int = 0
     faults: list[str] = field(default_factory=list)
+    expected: set[int] = field(default_factory=set)
 
 
 def watch(page: Any, name: str, report: Report) -> None:
     """Note every error on the console, every script that fails, every answer that is no success."""
 
     def console(message: Any) -> None:
-        if message.type in ("error", "warning") and name not in REFUSED_PAGES:
+        is_expected = any(f"status of {status}" in message.text for status in report.expected)
+        if message.type in ("error", "warning") and name not in REFUSED_PAGES and not is_expected:
             report.faults.append(f"{name}: console: {message.text}")
 
     def answer(response: Any) -> None:
-        if response.status >= 400 and name not in REFUSED_PAGES:
+        if response.status >= 400 and name not in REFUSED_PAGES and response.status not in report.expected:
             report.faults.append(f"{name}: {response.status} {response.url}")
 
     page.on("console", console)

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 from events import audit, outbox, partitions
 from events.context import RequestContext, request_context
 from events.models import AuditEntry, EventPosition, OutboxEntry
+from tests.factories.people import CustomerFactory
 from tests.factories.schema import checks_of, executed, fetched, indexes_of, leaves_of, triggers_of
 
 APPEND_ONLY = ("events_event", "events_auditentry", "events_apicall")
@@ -102,6 +103,24 @@ def test_when_there_is_a_second_row_of_positions_then_it_is_refused(as_owner):
     assert list(EventPosition.objects.values_list("id")) == [(1,)]
 
 
+def test_when_there_is_a_second_place_to_read_notices_from_then_it_is_refused(as_owner):
+    with pytest.raises(IntegrityError, match="notice_place_is_one_row"):
+        executed("INSERT INTO events_noticeplace (id, position) VALUES (2, 0)")
+
+
+@pytest.mark.parametrize(
+    ("status", "finished_at"), [("lost", "now()"), ("pending", "now()"), ("sent", "NULL")]
+)
+def test_when_a_notice_is_in_no_possible_state_then_it_is_refused(db, status, finished_at):
+    with pytest.raises(IntegrityError, match="notification_status_is_known"):
+        executed(
+            "INSERT INTO events_notification (id, event_id, event_type, user_id, channel, notice, facts, status,"
+            " attempts, due_at, last_error, request_id, created_at, finished_at)"
+            f" VALUES (%s, %s, '', %s, 'email', '', '{{}}', %s, 0, now(), '', '', now(), {finished_at})",
+            *(uuid7(), uuid7(), CustomerFactory.create().id, status),
+        )
+
+
 def test_when_a_delivery_or_an_endpoint_has_an_unknown_state_then_it_is_refused(db):
     with pytest.raises(IntegrityError, match="events_webhookdelivery_status_check"):
         executed(
@@ -123,6 +142,8 @@ def test_when_the_checks_are_listed_then_each_one_is_attacked_here(db):
     assert checks_of("events") == {
         "clock_runs_ahead",
         "event_position_is_one_row",
+        "notice_place_is_one_row",
+        "notification_status_is_known",
         "events_webhookdelivery_status_check",
         "webhook_endpoint_status_is_known",
     }
@@ -146,13 +167,24 @@ def test_when_the_indexes_are_listed_then_there_are_these_and_no_others(db):
         "event_by_wallet": 'btree (wallet_id, "position") WHERE (wallet_id IS NOT NULL)',
         "events_event_pkey": "btree (id)",
         "events_eventposition_pkey": "btree (id)",
+        "events_failedwork_pkey": "btree (id)",
+        "failed_work_once": "btree (kind, object_id)",
+        "events_noticeplace_pkey": "btree (id)",
+        "events_notification_pkey": "btree (id)",
+        "events_notification_user_id_4644c4f1": "btree (user_id)",
+        "notification_due": "btree (due_at) WHERE ((status)::text = 'pending'::text)",
+        "notification_finished": "btree (finished_at)",
+        "notification_once_for_event": "btree (event_id, user_id, channel)",
         "events_outbox_pkey": "btree (id)",
         "outbox_by_number": "btree (number NULLS FIRST)",
         "delivery_by_endpoint": "btree (endpoint_id, id)",
         "delivery_by_event": "btree (event_id)",
-        "delivery_due": "btree (due_at) WHERE ((status)::text = 'pending'::text)",
+        "delivery_again": "btree (endpoint_id, due_at) WHERE (((status)::text = 'pending'::text) AND (attempts > 0))",
+        "delivery_first": "btree (endpoint_id, event_position) WHERE (((status)::text = 'pending'::text)"
+        " AND (attempts = 0))",
         "events_webhookdelivery_pkey": "btree (id)",
         "events_webhookendpoint_pkey": "btree (id)",
+        "webhook_endpoint_by_owner": "btree (owner, id)",
         "events_webhookendpoint_user_id_3c43fb19": "btree (user_id)",
     }
 

@@ -53,6 +53,8 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         "PORT": str(port),
         "DEMO_PASSWORD": password,
         "RATE_LIMIT_GLOBAL": "100000/15m",
+        "RATE_LIMIT_USER": "100000/15m",
+        "RATE_LIMIT_PAYMENT": "100000/15m",
     }
     with (folder / "said").open("w") as said:
         launcher = subprocess.Popen(

@@ -59,6 +59,7 @@ def test_when_all_is_ready_then_one_table_tells_addresses_and_logins() -> None:
         "│ Open Wallet is running (sandbox). Ctrl-C stops it.          │\n"
         "│                                                             │\n"
         "│ Start page            http://127.0.0.1:8000/                │\n"
+        "│ Demo                  http://127.0.0.1:8000/demo/           │\n"
         "│ API                   http://127.0.0.1:8000/api/v1          │\n"
         "│ API docs              http://127.0.0.1:8000/api/docs        │\n"
         "│ Back office           http://127.0.0.1:8000/admin/          │\n"
@@ -81,6 +82,7 @@ def test_when_in_production_then_the_table_has_no_logins() -> None:
     assert "Open Wallet is running (production)." in shown
     assert "http://127.0.0.1:80/api/v1" in shown
     assert "example.com" not in shown
+    assert "/demo/" not in shown
 
 
 def test_when_the_web_server_starts_then_it_listens_where_it_is_told() -> None:

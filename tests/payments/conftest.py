@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from config.postgresql.base import DatabaseWrapper
 from payments import steps
 from payments.processors.sandbox import SandboxProcessor
 from tests.payments.customers import Customer
+from tests.payments.schemes.apple_gateway import Gateway, running_gateway
 from users.credentials import sign_access
 from users.models import User
 from users.roles import ROLES
@@ -33,6 +35,13 @@ def listeners() -> Iterator[list[Any]]:
     """Who is told of each step; nobody is left behind."""
     yield steps.listeners
     steps.listeners.clear()
+
+
+@pytest.fixture
+def apple_gateway(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    """Apple's gateway, where we are registered."""
+    with running_gateway(tmp_path, settings, monkeypatch) as made:
+        yield made
 
 
 class Caller:

@@ -128,6 +128,21 @@ def test_when_time_passes_then_holds_and_suspensions_end_and_stay_to_be_seen(cus
     assert Wallet.objects.get(pk=customer.wallet_id).status == "active"
 
 
+def test_when_time_passes_then_a_payment_session_expires_at_its_moment(customer):
+    owner = ApiClient(customer.user)
+    move(customer, advance_s=DAY)
+    body = {"wallet_id": str(customer.wallet_id), "amount": 900, "currency": "USD"}
+    session = owner.post("/payment/apple-pay/init", body).json()
+
+    open_still = move(customer, advance_s=890)
+    over = move(customer, advance_s=20)
+
+    assert actions(open_still) == []
+    (expired,) = [one for one in over["ran"] if one["object_id"] == session["session_id"]]
+    assert expired["to_state"] == "expired"
+    assert owner.get(f"/payment/session/{session['session_id']}").json()["status"] == "expired"
+
+
 def test_when_a_wallet_runs_ahead_then_what_it_begins_afterwards_goes_by_its_own_time(customer):
     fund(customer, 5_000)
     owner = ApiClient(customer.user)

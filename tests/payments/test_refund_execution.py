@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from events.clock import now
@@ -165,6 +166,7 @@ def test_when_it_fails_again_and_again_then_it_is_tried_ever_more_seldom_and_peo
     approved, monkeypatch
 ):
     waits = []
+    monkeypatch.setattr("events.failed_work.logger", structlog.get_logger())
     with capture_logs() as logged:
         for _ in range(6):
             answers(monkeypatch, "refund", ProcessorFailed())

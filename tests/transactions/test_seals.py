@@ -18,6 +18,7 @@ from events import audit
 from events.models import AuditEntry
 from tests.factories.calls import ACTOR
 from tests.factories.money import fund, funding_entries, locked, new_wallet
+from tests.factories.schema import fetched
 from transactions import chart, ledger, seals
 from transactions.models import Checkpoint, LineType, Seal, Transaction, TransferKind
 from transactions.movements import Entry, Movement
@@ -137,6 +138,17 @@ def test_when_a_line_is_settled_long_after_it_began_then_the_audit_trail_tells_o
 
     assert (lines, sealed_to(wallet_id)) == (1, 2)
     assert list(check_seals()) == []
+
+
+def test_when_staff_looks_at_a_list_of_transactions_then_the_look_is_sealed_like_any_entry(
+    own_chain, at_once
+):
+    audit.record(actor=ACTOR, action="transaction.listed", object_type="transaction", object_id="")
+
+    seals.seal_recent()
+
+    assert list(check_seals()) == []
+    assert fetched("SELECT max(number) > 0 FROM transactions_checkpoint") == [(True,)]
 
 
 def test_when_a_line_is_overlooked_then_it_is_sealed_when_all_accounts_are_looked_at(settled_late):

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -11,10 +12,12 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
-from transactions.idempotency import Answer, KeyedCall
+from transactions.idempotency import Answer, KeyedCall, once, replay, store
 from transactions.refusals import IdempotencyKeyRequired
 from users.api.answers import PRIVATE, json_bytes
 from users.api.authentication import caller
+from users.api.keyed_writes import Written
+from users.refusals import Refusal as UserRefusal
 
 _BARE = re.compile(r"[!-~]{1,255}")
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
@@ -59,6 +62,27 @@ def keyed_call(
 def rendered(status: int, data: Any, resource: str) -> Answer:
     """Render the answer that shall be stored: JSON bytes, and the object that they show (`transfer:id`)."""
     return Answer(status=status, body=json_bytes(data), resource=resource)
+
+
+def keyed_write(
+    request: Request, write: Callable[[], Written], *, reveal: Callable[[bytes], bytes]
+) -> HttpResponse:
+    """Do for `users.api.keyed_writes.write_once` what it promises; the setting KEYED_WRITER names this."""
+
+    def render(written: Written) -> Answer:
+        body = b"" if written.data is None else json_bytes(written.data)
+        return Answer(status=written.status, body=body, resource=written.resource)
+
+    call = keyed_call(request, render)
+    try:
+        kept = once(call, lambda: store(call, write()))
+    except UserRefusal:
+        # `once` looks the key up after the book's own refusals; those of the floors below it aren't known to it.
+        first = replay(call)
+        if first is None:
+            raise
+        kept = first
+    return keyed_answer(replace(kept, body=reveal(kept.body)))
 
 
 def keyed_answer(answer: Answer) -> HttpResponse:

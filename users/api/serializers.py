@@ -1,5 +1,8 @@
 """The shapes of what the authentication calls take and give."""
 
+import re
+from typing import Any
+
 from rest_framework import serializers
 
 from users.api.bodies import FlagField, StrictBody, TextField
@@ -48,10 +51,44 @@ class EmailNoticesBody(StrictBody):
     large_debit = FlagField(help_text="An unusually large amount left a wallet.")
 
 
+class MarkField(serializers.IntegerField):
+    """A JSON integer in minor units; text and booleans don't pass for one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Read the amount. Refuses everything but whole numbers."""
+        if type(data) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class MarksField(serializers.DictField):
+    """Amounts in minor units by currency: `{"USD": 500}`."""
+
+    child = MarkField(min_value=0, max_value=2**53 - 1)
+
+    def to_internal_value(self, data: Any) -> dict[str, int]:
+        """Read the amounts. Refuses what isn't a currency's code."""
+        marks: dict[str, int] = super().to_internal_value(data)
+        for currency in marks:
+            if not re.fullmatch("[A-Z]{3}", currency):
+                raise serializers.ValidationError(
+                    {currency: "Give the code of a currency, such as USD."}, code="invalid"
+                )
+        return marks
+
+
+class ThresholdsBody(StrictBody):
+    """From which amounts on notices are given, by currency; others go by the installation's."""
+
+    low_balance = MarksField(required=False, help_text="The mark that the balance falls below.")
+    large_debit = MarksField(required=False, help_text="The least amount that counts as large.")
+
+
 class NoticesBody(StrictBody):
     """Which notices the customer wants, by channel; a PUT names every one."""
 
     email = EmailNoticesBody()
+    thresholds = ThresholdsBody(required=False)
 
 
 class CustomerAnswer(serializers.Serializer[None]):

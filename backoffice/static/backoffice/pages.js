@@ -1,4 +1,4 @@
-// Copying, the search key, menus that close, and labels for lists on a narrow screen. Every page works without it.
+// Copying, menus that close, and labels for lists on a narrow screen. Every page works without it.
 "use strict";
 {
   const copied = (button) => {
@@ -25,14 +25,6 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, textarea, select");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
-      const search = document.getElementById("site-search");
-      if (search) {
-        event.preventDefault();
-        search.focus();
-      }
-    }
     if (event.key === "Escape") {
       for (const menu of document.querySelectorAll("details.menu[open]")) {
         menu.open = false;
@@ -43,6 +35,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     for (const table of document.querySelectorAll("table.listing")) {
+      if (!table.tHead || !table.tBodies.length) continue;
       const names = Array.from(table.tHead.rows[0].cells, (cell) => cell.textContent.trim());
       for (const row of table.tBodies[0].rows) {
         Array.from(row.cells, (cell, index) => (cell.dataset.label = names[index]));

@@ -27,6 +27,8 @@ def shown_default(value: Any) -> str:
         return f"`{value.limit}/{value.window_s // 60}m`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, dict):
+        return f"`{','.join(f'{name}:{amount}' for name, amount in value.items())}`" if value else "empty"
     if isinstance(value, tuple):
         return f"`{','.join(value)}`" if value else "empty"
     return f"`{value}`" if value not in ("", b"") else "empty"
@@ -36,7 +38,8 @@ def reference() -> str:
     """Give the whole page."""
     rows = []
     for declared in fields(Environment):
-        default = "empty" if declared.default_factory is not MISSING else shown_default(declared.default)
+        made = declared.default if declared.default_factory is MISSING else declared.default_factory()
+        default = shown_default(made)
         notes = [declared.metadata["doc"]]
         if declared.metadata["required_in_production"]:
             notes.append("Must be set in production.")

@@ -12,6 +12,7 @@ from django.db import close_old_connections
 
 from config.celery import app
 from config.schedule import BEAT
+from config.sweep_outcomes import note_outcome
 from events import clock
 
 LONGEST_PAUSE_S = 15.0
@@ -51,5 +52,8 @@ class Command(BaseCommand):
         clock.refresh()
         try:
             app.tasks[task].run()
-        except Exception:  # noqa: BLE001 - a sweep that fails must not stop the others
+        except Exception as failure:  # noqa: BLE001 - a sweep that fails must not stop the others
             structlog.get_logger().exception("sweep_failed", sweep=name)
+            note_outcome(task, failure)
+        else:
+            note_outcome(task, None)

@@ -1,0 +1,160 @@
+"""What stands in the navigation of every page, for whom, and on which key."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.staff_pages import STAFF, is_open_to
+from users.models import User
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One link: `route` is the name of its page, `key` what is typed after `g`, `icon` a shape in icons.svg."""
+
+    label: Text
+    route: str
+    permissions: tuple[str, ...]
+    icon: str
+    key: str = ""
+    purpose: Text = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Entries that belong together."""
+
+    label: Text
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry as one person sees it on one page."""
+
+    entry: Entry
+    url: str
+    is_current: bool
+
+
+NAVIGATION: Final[tuple[Section, ...]] = (
+    Section(
+        _("Overview"),
+        (
+            Entry(
+                _("Home"), "backoffice:home", (STAFF,), "home", "h", _("Everything that you may see and do")
+            ),
+        ),
+    ),
+    Section(
+        _("People and wallets"),
+        (
+            Entry(
+                _("Customers"),
+                "admin:users_user_changelist",
+                ("customer:read",),
+                "people",
+                "c",
+                _("Who they are, and everything that is theirs"),
+            ),
+            Entry(
+                _("Wallets"),
+                "admin:wallets_wallet_changelist",
+                ("wallet:read",),
+                "wallet",
+                "w",
+                _("Customers’ money, one wallet for each currency"),
+            ),
+        ),
+    ),
+    Section(
+        _("Money"),
+        (
+            Entry(
+                _("Transfers"),
+                "admin:transactions_transfer_changelist",
+                ("transaction:read",),
+                "transfer",
+                "f",
+                _("Balanced movements of money"),
+            ),
+            Entry(
+                _("Transactions"),
+                "admin:transactions_transaction_changelist",
+                ("transaction:read",),
+                "list",
+                "t",
+                _("Each account’s line of each movement"),
+            ),
+            Entry(
+                _("Payments"),
+                "admin:payments_payment_changelist",
+                ("payment:read",),
+                "card",
+                "p",
+                _("Charges of cards and phones, and what became of them"),
+            ),
+            Entry(
+                _("Refunds"),
+                "admin:payments_refund_changelist",
+                ("refund:read",),
+                "refund",
+                "r",
+                _("Money that goes back, asked for by one person and decided by another"),
+            ),
+            Entry(
+                _("Adjustments"),
+                "admin:wallets_adjustment_changelist",
+                ("adjustment:request", "adjustment:decide", "audit:read"),
+                "adjust",
+                "j",
+                _("Corrections of balances, asked for by one person and decided by another"),
+            ),
+        ),
+    ),
+    Section(
+        _("Control"),
+        (
+            Entry(
+                _("Audit"),
+                "admin:events_auditentry_changelist",
+                ("audit:read",),
+                "audit",
+                "u",
+                _("Who changed or looked at what, when, from where and why"),
+            ),
+            Entry(
+                _("All records"),
+                "admin:records",
+                (STAFF,),
+                "records",
+                "a",
+                _("Every table that staff may read, as it stands"),
+            ),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> Sequence[tuple[Section, Sequence[Link]]]:
+    """Give the sections with the links that whoever is logged in may follow; sections without any are left out."""
+    person = request.user
+    if not isinstance(person, User) or not person.is_active or not person.is_staff:
+        return ()
+    shown = [(section, list(_links(section, person, request.path))) for section in NAVIGATION]
+    return [(section, links) for section, links in shown if links]
+
+
+def _links(section: Section, person: User, path: str) -> Iterator[Link]:
+    home = reverse("backoffice:home")
+    for entry in section.entries:
+        if is_open_to(person, entry.permissions):
+            url = reverse(entry.route)
+            yield Link(entry, url, path == url or (url != home and path.startswith(url)))

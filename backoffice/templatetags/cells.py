@@ -1,0 +1,49 @@
+"""How things look in templates: `{% load cells %}`. The same cells stand in Django's own screens."""
+
+from datetime import datetime
+
+from django import template
+from django.utils.safestring import SafeString
+
+from transactions.amount_cells import amount_cell
+from users import staff_screens
+
+register = template.Library()
+
+
+@register.filter
+def amount(minor_units: int | None, currency: str) -> SafeString:
+    """`{{ line.amount|amount:line.currency }}`: thousands apart, the currency's digits, the currency beside it."""
+    return staff_screens.NOTHING if minor_units is None else amount_cell(minor_units, currency)
+
+
+@register.filter
+def signed_amount(minor_units: int | None, currency: str) -> SafeString:
+    """The same, with a plus for money in and colour for the direction."""
+    if minor_units is None:
+        return staff_screens.NOTHING
+    return amount_cell(minor_units, currency, with_sign=True)
+
+
+@register.filter
+def moment(when: datetime | None) -> SafeString:
+    """`{{ payment.created_at|moment }}`: in the session's time zone, UTC to the microsecond on hovering."""
+    return staff_screens.moment(when)
+
+
+@register.filter
+def state(status: str) -> SafeString:
+    """`{{ refund.status|state }}`: a coloured label that also says it."""
+    return staff_screens.state(status)
+
+
+@register.filter
+def actor(name: str) -> SafeString:
+    """`{{ entry.actor|actor }}`: who did it, `role:id` or the system's own name, linked to the person."""
+    return staff_screens.actor(name)
+
+
+@register.simple_tag
+def identifier(value: object, url: str = "") -> SafeString:
+    """`{% identifier refund.id url %}`: an id by its ends, whole on hovering, with a button that copies it."""
+    return staff_screens.identifier(value, url=url)

@@ -1,0 +1,8 @@
+"""Every page and action of the back office: which permissions open it, any one of them. A route that isn't here fails."""
+
+from backoffice.staff_pages import STAFF
+
+PAGES: dict[str, tuple[str, ...]] = {
+    "home": (STAFF,),
+    "time-zone": (STAFF,),
+}
