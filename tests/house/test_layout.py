@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 TOP_LEVEL = {
     ".ci",
+    ".dockerignore",
+    ".github",
     ".gitignore",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -18,6 +20,7 @@ TOP_LEVEL = {
     "Makefile",
     "README.md",
     "backoffice",
+    "compose.yaml",
     "config",
     "deploy",
     "docs",
