@@ -130,6 +130,15 @@ def bench(arguments: Sequence[str]) -> int:
         return supervisor.lend_terminal(command, environment=environment)
 
 
+def chaos_workers(arguments: Sequence[str]) -> int:
+    """Kill broker, web, worker and beat at random during 2,000 jobs, on throw-away services; arguments are pytest's."""
+    venv = _venv(TO_DEVELOP)
+    with _throw_away_services(venv, durable=False) as (supervisor, services):
+        environment = environment_of_tests(given=os.environ, services=services)
+        command = [str(venv.python), "-m", "pytest", "--capture=no", "tests/workers/chaos.py", *arguments]
+        return supervisor.lend_terminal(command, environment=environment)
+
+
 def manage(arguments: Sequence[str]) -> int:
     """Run Django's manage.py on the data of `make run`, next to it or alone."""
     data = DataDirectory(_data_path())
@@ -180,6 +189,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "check": check,
     "check-browser": check_browser,
     "bench": bench,
+    "chaos-workers": chaos_workers,
     "manage": manage,
     "lock": lock,
     "clean-data": clean_data,

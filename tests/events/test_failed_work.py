@@ -122,7 +122,7 @@ def test_when_a_kind_is_listed_then_its_bell_is_a_task_and_nothing_is_made_due_w
     app.loader.import_default_modules()
 
     assert failed_work.kinds[kind].task in app.tasks
-    assert failed_work.kinds[kind].make_due("01900000-0000-7000-8000-000000000000") == 0
+    assert not failed_work.kinds[kind].make_due("01900000-0000-7000-8000-000000000000")
 
 
 class TestSweeps:

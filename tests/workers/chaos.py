@@ -1,0 +1,42 @@
+"""The long form of test_kills: 2,000 jobs while broker, web, worker and beat are killed at random. `make chaos-workers`.
+
+The seed is printed; CHAOS_SEED in the environment repeats it. pytest takes this file only when it is named.
+"""
+
+import os
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.workers.kills import work_under_kills
+
+JOBS = 2000
+EVERY_S = (0.3, 4.0)
+LEAST_KILLS = 60
+LONGEST_S = 1200.0
+
+
+def test_when_processes_are_killed_during_2000_jobs_then_each_effect_is_there_once(
+    unmoved_clock: None, database_environment: dict[str, str], tmp_path: Path
+) -> None:
+    seed = int(os.environ.get("CHAOS_SEED") or time.time())
+    print(f"\n{JOBS} jobs under kills, CHAOS_SEED={seed} …", flush=True)
+    began = time.monotonic()
+
+    kills = work_under_kills(
+        tmp_path,
+        environment=database_environment,
+        jobs=JOBS,
+        rng=random.Random(seed),
+        every_s=EVERY_S,
+        has_broker=True,
+        least_kills=LEAST_KILLS,
+        longest_s=LONGEST_S,
+    )
+
+    hit = ", ".join(f"{name} {times}" for name, times in sorted(Counter(kills).items()))
+    print(
+        f"Each effect is there once, after {time.monotonic() - began:.0f} s and {len(kills)} kills ({hit})."
+    )
+    assert {"valkey", "web", "worker", "beat"} <= set(kills)
