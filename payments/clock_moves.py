@@ -16,8 +16,8 @@ from uuid import UUID
 from django.db.models import Min, Model
 from uuid_utils.compat import uuid7
 
-from events import audit, clock, context
-from events.models import AuditEntry
+from events import audit, clock, context, notifications, webhooks
+from events.models import AuditEntry, DeliveryStatus, Notification, WebhookDelivery
 from payments.auto_topups import sweep_due_top_ups, sweep_overlooked_top_ups
 from payments.models import AutoTopUp, Payment, PaymentSession, ProviderEvent, Refund, SessionStatus
 from payments.reconciliation import sweep_due_payments
@@ -38,8 +38,10 @@ FURTHEST_AHEAD: Final = timedelta(days=20 * 366)
 
 MOST_STEPS: Final = 500
 STEPS_LAST_S: Final = 20
+WEBHOOKS_LAST_S: Final = 3
 ROUNDS: Final = 20
 AT_ONCE: Final = 100
+MOST_LISTED: Final = 1000
 
 _RIGHT_AFTER: Final = timedelta(microseconds=1)
 
@@ -72,6 +74,8 @@ FALLING_DUE: Final = (
     Falling(Refund, "due_at", "wallet_id"),
     Falling(Refund, "recheck_at", "wallet_id"),
     Falling(ProviderEvent, "due_at"),
+    Falling(Notification, "due_at", status="pending"),
+    Falling(WebhookDelivery, "due_at", "wallet_id", DeliveryStatus.PENDING.value),
     Falling(AutoTopUp, "due_at", "wallet_id"),
     Falling(AutoTopUp, "next_run_at", "wallet_id"),
 )
@@ -88,7 +92,11 @@ SWEEPS: Final[tuple[Callable[..., int], ...]] = (
 )
 """What does the things that are due, a wallet's or everybody's, and tells how many it did."""
 
-SWEEPS_OF_ALL: Final[tuple[Callable[..., int], ...]] = (deliver_sandbox_webhooks, sweep_due_events)
+SWEEPS_OF_ALL: Final[tuple[Callable[..., int], ...]] = (
+    deliver_sandbox_webhooks,
+    sweep_due_events,
+    notifications.send_due,
+)
 """What does the things that are nobody's in particular."""
 
 
@@ -104,7 +112,7 @@ def move_clock(
 ) -> dict[str, Any]:
     """Move time forward, by a span or to a moment, for all or for a wallet, and do what falls due on the way.
 
-    Tells the new time and, in `ran`, what happened, the oldest first, as the API shows it. Answers once every
+    Tells the new time and, in `ran`, what happened, the oldest first and webhooks last, as the API shows it. Answers once every
     process goes by the new time. Refuses with NotFound, and with InvalidInput what would take time back or too far.
     """
     _require_wallet(wallet_id)
@@ -115,7 +123,7 @@ def move_clock(
         raise InvalidInput("Time never goes back.", field=field)
     if target > datetime.now(UTC) + FURTHEST_AHEAD:
         raise InvalidInput("A clock may run ahead by twenty years at the most.", field=field)
-    first_entry = uuid7()
+    first_entry, unsent = uuid7(), _unsent(wallet_id)
     _pass_time(target, wallet_id=wallet_id)
     audit.record(
         actor=actor,
@@ -125,7 +133,7 @@ def move_clock(
         before={"now": began.isoformat()},
         after={"now": target.isoformat()},
     )
-    ran = _what_ran(since=first_entry, wallet_id=wallet_id)
+    ran = _what_ran(since=first_entry, wallet_id=wallet_id) + _what_was_sent_again(unsent)
     time.sleep(clock.AGREED_WITHIN_S)
     return {**time_now(wallet_id=wallet_id), "ran": ran}
 
@@ -157,6 +165,7 @@ def _run_due(wallet_id: UUID | None) -> None:
     else:
         with clock.time_of(wallet_id):
             _sweep(wallet_id)
+    webhooks.send_due(budget_s=WEBHOOKS_LAST_S)
 
 
 def _sweep(wallet_id: UUID | None) -> None:
@@ -187,6 +196,32 @@ def _what_ran(*, since: UUID, wallet_id: UUID | None) -> list[dict[str, Any]]:
             "reason": entry.reason or None,
         }
         for entry in entries
+    ]
+
+
+def _unsent(wallet_id: UUID | None) -> dict[UUID, int]:
+    """Tell which webhooks are to be sent again, and how often they were sent."""
+    waiting = WebhookDelivery.objects.filter(status=DeliveryStatus.PENDING, attempts__gt=0)
+    if wallet_id is not None:
+        waiting = waiting.filter(wallet_id=wallet_id)
+    return dict(waiting.values_list("id", "attempts")[:MOST_LISTED])
+
+
+def _what_was_sent_again(unsent: dict[UUID, int]) -> list[dict[str, Any]]:
+    """List those of them that have been."""
+    now_sent = WebhookDelivery.objects.filter(id__in=list(unsent)).order_by("id")
+    return [
+        {
+            "at": sent.log[-1]["at"],
+            "action": "webhook.sent_again",
+            "object_type": "webhook_delivery",
+            "object_id": str(sent.id),
+            "from_state": DeliveryStatus.PENDING,
+            "to_state": sent.status,
+            "reason": sent.log[-1]["error"],
+        }
+        for sent in now_sent
+        if sent.attempts > unsent[sent.id]
     ]
 
 

@@ -17,11 +17,12 @@ from django.urls import get_resolver
 from uuid_utils.compat import uuid7
 
 from config.checks import served_routes
-from events import clock
-from events.models import AuditEntry
+from events import clock, relay, webhooks
+from events.models import AuditEntry, WebhookDelivery, WebhookEndpoint
 from payments import clock_moves
 from payments.models import AutoTopUp
 from payments.schedules import Monthly
+from tests.events.receivers import endpoint_for, receiver
 from tests.factories.calls import ApiClient
 from tests.factories.people import someone
 from tests.payments.customers import TIMES_OUT, Customer, unkeyed
@@ -168,6 +169,31 @@ def test_when_time_passes_then_retries_run_when_they_are_due(customer, monkeypat
     assert top_ups(customer) == [("succeeded", 2_500)]
     assert "payment.status_changed" in [one["action"] for one in moved["ran"]]
     assert actions(moved) == ["top_up.succeeded"]
+
+
+@pytest.mark.parametrize("whose", ["wallet's", "everybody's"])
+def test_when_time_passes_then_webhooks_are_sent_again_when_their_time_has_come(
+    customer, moved_for_all, whose
+):
+    relay.publish_waiting()
+    AutoTopUp.objects.update(is_enabled=False, due_at=None, next_run_at=None, occasion="", attempt=0)
+    with receiver(lambda number, _hook: (500 if number < 2 else 200, {}, b"")) as shop:
+        endpoint = endpoint_for(shop.url)
+        fund(customer, 100)
+        relay.publish_waiting()
+        webhooks.send_due()
+        WebhookEndpoint.objects.filter(id=endpoint.id).update(resting_until=None)
+        waiting = WebhookDelivery.objects.filter(
+            endpoint_id=endpoint.id, status="pending", attempts=1
+        ).count()
+        goal = {"advance_s": DAY}
+        moved = move(customer, **goal) if whose == "wallet's" else post(goal).json()
+        WebhookEndpoint.objects.filter(id=endpoint.id).update(status="deleted")
+
+    again = [one for one in moved["ran"] if one["action"] == "webhook.sent_again"]
+    assert waiting > 0
+    assert len(again) >= 1
+    assert {one["to_state"] for one in again} == {"succeeded"}
 
 
 def test_when_everybody_s_time_is_moved_then_what_is_due_runs_for_all_and_nobody_s_clock_falls_back(
