@@ -18,6 +18,7 @@ from events.failed_work import retry_work
 from events.models import Event, FailedWork, Notification
 from events.relay import publish_waiting
 from tests.factories.calls import ApiClient
+from tests.factories.holds import staff
 from tests.factories.money import fund, new_wallet
 from tests.factories.people import CustomerFactory
 from users.models import User, all_notices
@@ -362,7 +363,7 @@ def test_when_a_notice_was_given_up_then_staff_can_have_it_sent_again(customer, 
     notice = Notification.objects.get(user=customer)
     work = FailedWork.objects.get(kind="notice", object_id=str(notice.id))
 
-    bell = retry_work(work_id=work.id, actor="admin:tester")
+    bell = retry_work(work_id=work.id, principal=staff("admin"))
 
     assert bell == ("events.tell_people", (str(notice.id),))
     assert len(told(customer)) == 1
