@@ -53,7 +53,17 @@ class BackofficeSite(admin.AdminSite):
         ),
         ("People", ("users.user", "tokens.paymenttoken", "users.serviceclient")),
         ("Books", ("transactions.ledgeraccount", "wallets.adjustment")),
-        ("Record", ("events.auditentry", "events.event", "events.notification", "events.failedwork")),
+        (
+            "Record",
+            (
+                "events.auditentry",
+                "events.event",
+                "events.webhookendpoint",
+                "events.webhookdelivery",
+                "events.notification",
+                "events.failedwork",
+            ),
+        ),
     )
 
     def get_urls(self) -> list[URLPattern | URLResolver]:

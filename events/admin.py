@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -13,7 +12,9 @@ from django.utils.safestring import SafeString
 
 from events.doorbells import ring
 from events.failed_work import MAY_RETRY, retry_work
-from events.models import AuditEntry, Event, FailedWork, Notification
+from events.models import AuditEntry, Event, FailedWork, Notification, WebhookDelivery, WebhookEndpoint
+from events.screens import document
+from events.webhook_screens import WebhookDeliveryScreen, WebhookEndpointScreen
 from users.refusals import Refusal as PersonRefusal
 from users.staff_screens import (
     NOTHING,
@@ -36,18 +37,11 @@ SCREENS = {
     "transfer": "transactions.transfer",
     "user": "users.user",
     "wallet": "wallets.wallet",
+    "webhook_delivery": "events.webhookdelivery",
+    "webhook_endpoint": "events.webhookendpoint",
 }
 
 WORK_SCREENS = {"payments.payment": "payments.payment", "payments.refund": "payments.refund"}
-
-
-def document(value: Any) -> SafeString:
-    """Show a JSON document, indented."""
-    if value is None:
-        return NOTHING
-    return format_html(
-        '<pre class="document">{}</pre>', orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    )
 
 
 @admin.register(AuditEntry)
@@ -278,3 +272,7 @@ class FailedWorkScreen(StaffScreen):
     @admin.display(description="last failure (UTC)")
     def last(self, work: FailedWork) -> SafeString:
         return moment(work.last_failed_at)
+
+
+admin.site.register(WebhookEndpoint, WebhookEndpointScreen)
+admin.site.register(WebhookDelivery, WebhookDeliveryScreen)

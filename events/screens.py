@@ -1,9 +1,13 @@
-"""What happened to one object, as a table on its screen of the back office."""
+"""What the screens of the back office show of what happened: an object's trail as a table, JSON indented."""
 
+from typing import Any
+
+import orjson
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from events.models import AuditEntry
-from users.staff_screens import Panel, actor, moment, screen_url
+from users.staff_screens import NOTHING, Panel, actor, moment, screen_url
 
 
 def audit_panel(object_type: str, object_id: object) -> Panel:
@@ -24,3 +28,12 @@ def audit_panel(object_type: str, object_id: object) -> Panel:
         for entry in entries
     ]
     return Panel("Audit trail", columns, rows)
+
+
+def document(value: Any) -> SafeString:
+    """Show a JSON document, indented."""
+    if value is None:
+        return NOTHING
+    return format_html(
+        '<pre class="document">{}</pre>', orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    )
