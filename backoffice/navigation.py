@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -43,6 +44,21 @@ class Link:
     url: str
     is_current: bool
 
+
+# Production has no such page.
+_OF_SANDBOX: Final = (
+    (
+        Entry(
+            _("Test clock"),
+            "backoffice:test-clock",
+            ("settings:manage",),
+            "clock",
+            purpose=_("Move the sandbox’s time forward, and see what falls due"),
+        ),
+    )
+    if settings.SANDBOX
+    else ()
+)
 
 NAVIGATION: Final[tuple[Section, ...]] = (
     Section(
@@ -138,6 +154,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
                 "a",
                 _("Every table that staff may read, as it stands"),
             ),
+            *_OF_SANDBOX,
         ),
     ),
 )

@@ -4,14 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
 from backoffice.explanations import explained_balance
-from backoffice.sandbox_clock import may_move_clock, sandbox_clock
 from users import trail
 from users.models import User
 from users.principals import Principal
@@ -67,26 +65,15 @@ class BackofficeSite(admin.AdminSite):
     )
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Add the search, all records, explained balances and, in a sandbox, the test clock to Django's routes."""
+        """Add the search, the list of all records and the explained balances to Django's routes."""
         explain = "wallets/wallet/<uuid:wallet_id>/explain/"
         served = [url for url in super().get_urls() if getattr(url, "name", None) not in NOT_SERVED]
         return [
             path("search/", self.admin_view(self.search), name="search"),
             path("records/", self.admin_view(self.index), name="records"),
             path(explain, self.admin_view(explained_balance), name="wallet_explained"),
-            *(
-                [path("test-clock/", self.admin_view(sandbox_clock), name="test_clock")]
-                if settings.SANDBOX
-                else []
-            ),
             *served,
         ]
-
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Lead whoever may move a sandbox's time to the page that does."""
-        has_clock = settings.SANDBOX and may_move_clock(request)
-        clock_url = reverse("admin:test_clock") if has_clock else ""
-        return super().index(request, {**(extra_context or {}), "clock_url": clock_url})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Group the screens by what they are about rather than by the app that owns them."""

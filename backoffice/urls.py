@@ -1,15 +1,18 @@
 """The first page, and staff's pages; each of these is guarded by `staff_page`. Django's own screens stand beside them."""
 
+from django.conf import settings
 from django.urls import URLPattern, include, path
 
 from backoffice.demo_page import demo_page
 from backoffice.front_page import front_page
 from backoffice.views.home import home
+from backoffice.views.test_clock import test_clock
 from backoffice.views.time_zone import time_zone
 
 STAFF_PAGES: list[URLPattern] = [
     path("", home, name="home"),
     path("time-zone/", time_zone, name="time-zone"),
+    *([path("test-clock/", test_clock, name="test-clock")] if settings.SANDBOX else []),
 ]
 
 urlpatterns = [

@@ -4,5 +4,6 @@ from backoffice.staff_pages import STAFF
 
 PAGES: dict[str, tuple[str, ...]] = {
     "home": (STAFF,),
+    "test-clock": ("settings:manage",),
     "time-zone": (STAFF,),
 }
