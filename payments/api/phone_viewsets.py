@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from events.clock import now
@@ -125,56 +125,76 @@ class PhoneViewSet(StrictViewSet):
         )
 
 
-@extend_schema_view(
-    init=extend_schema(
-        summary="Open an Apple Pay session",
-        tags=["Payments"],
-        request=OpenSessionBody,
-        responses={201: OpenedAppleSession},
-    ),
-    process=extend_schema(
-        summary="Pay with Apple Pay",
-        tags=["Payments"],
-        request=ProcessBody,
-        responses={201: ChargeAnswer, 202: ChargeAnswer},
-    ),
-    tokenize=extend_schema(
-        summary="Save an Apple Pay card",
-        tags=["Tokens"],
-        request=PhoneTokenBody,
-        responses={201: TokenResource},
-    ),
-)
 class ApplePayViewSet(PhoneViewSet):
     """Payments by Apple Pay."""
 
     scheme = APPLE_PAY
 
-
-@extend_schema_view(
-    init=extend_schema(
-        summary="Open a Google Pay session",
+    @extend_schema(
+        summary="Open an Apple Pay session",
         tags=["Payments"],
         request=OpenSessionBody,
-        responses={201: OpenedGoogleSession},
-    ),
-    process=extend_schema(
-        summary="Pay with Google Pay",
+        responses={201: OpenedAppleSession},
+    )
+    def init(self, request: Request) -> HttpResponse:
+        """Agree on what is about to be paid, for 15 minutes."""
+        return super().init(request)
+
+    @extend_schema(
+        summary="Pay with Apple Pay",
         tags=["Payments"],
         request=ProcessBody,
         responses={201: ChargeAnswer, 202: ChargeAnswer},
-    ),
-    tokenize=extend_schema(
-        summary="Save a Google Pay card",
+    )
+    def process(self, request: Request) -> HttpResponse:
+        """Charge what the phone has signed for an open session, then credit the wallet."""
+        return super().process(request)
+
+    @extend_schema(
+        summary="Save an Apple Pay card",
         tags=["Tokens"],
         request=PhoneTokenBody,
         responses={201: TokenResource},
-    ),
-)
+    )
+    def tokenize(self, request: Request) -> HttpResponse:
+        """Keep the phone's card as a token."""
+        return super().tokenize(request)
+
+
 class GooglePayViewSet(PhoneViewSet):
     """Payments by Google Pay."""
 
     scheme = GOOGLE_PAY
+
+    @extend_schema(
+        summary="Open a Google Pay session",
+        tags=["Payments"],
+        request=OpenSessionBody,
+        responses={201: OpenedGoogleSession},
+    )
+    def init(self, request: Request) -> HttpResponse:
+        """Agree on what is about to be paid, for 15 minutes."""
+        return super().init(request)
+
+    @extend_schema(
+        summary="Pay with Google Pay",
+        tags=["Payments"],
+        request=ProcessBody,
+        responses={201: ChargeAnswer, 202: ChargeAnswer},
+    )
+    def process(self, request: Request) -> HttpResponse:
+        """Charge what the phone has signed for an open session, then credit the wallet."""
+        return super().process(request)
+
+    @extend_schema(
+        summary="Save a Google Pay card",
+        tags=["Tokens"],
+        request=PhoneTokenBody,
+        responses={201: TokenResource},
+    )
+    def tokenize(self, request: Request) -> HttpResponse:
+        """Keep the phone's card as a token."""
+        return super().tokenize(request)
 
 
 @extend_schema(tags=["Payments"])

@@ -65,10 +65,11 @@ class FetchedKeys:
         Refuses with SchemeKeysUnavailable where there never were any and none can be fetched.
         """
         at = self._monotonic()
-        if self._keys and at < self._fetched_at + self._life_s:
+        kept = self._keys
+        if kept and at < self._fetched_at + self._life_s:
             if at >= self._fetched_at + self._life_s / 2 and self._lock.acquire(blocking=False):
                 threading.Thread(target=self._refresh_and_unlock, daemon=True).start()
-            return self._keys
+            return kept
         with self._lock:
             if self._monotonic() >= self._fetched_at + self._life_s:
                 self._refresh()

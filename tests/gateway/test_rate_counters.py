@@ -29,15 +29,16 @@ for _ in range({INCREMENTS}):
 def test_when_eight_processes_count_at_once_then_no_call_is_lost(
     committed: None, database_environment: dict[str, str], settings: Settings, kept_in: str
 ) -> None:
+    environment = dict(database_environment)
     if kept_in == "postgresql":
-        database_environment["REDIS_URL"] = ""
+        environment["REDIS_URL"] = ""
         settings.REDIS_URL = ""
     keys = [f"test:{uuid4()}", f"test:{uuid4()}"]
 
     # Half of them name the keys in the other order, which must not deadlock.
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", COUNTING, *(keys if number % 2 else keys[::-1])], env=database_environment
+            [sys.executable, "-c", COUNTING, *(keys if number % 2 else keys[::-1])], env=environment
         )
         for number in range(PROCESSES)
     ]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid5
 
 import pytest
@@ -138,6 +138,7 @@ def test_when_the_tenant_recognises_cards_then_two_share_an_item_which_goes_with
 
 def test_when_the_vault_was_down_then_the_sweep_deletes_the_item(books, alice, clock):
     token = saved(alice)
+    clock(NOW + timedelta(seconds=1))
     books.fail_next("error_before", "error_before", "error_before")
     delete(token)
     kept = len(books.items)

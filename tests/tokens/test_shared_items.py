@@ -53,6 +53,7 @@ def test_when_destroying_failed_then_the_item_takes_no_new_token_until_the_sweep
     alice, bob, remote_vault, clock
 ):
     token = saved(alice)
+    clock(NOW + timedelta(seconds=1))
     remote_vault.is_down = True
     delete(token)
     remote_vault.is_down = False
@@ -61,7 +62,7 @@ def test_when_destroying_failed_then_the_item_takes_no_new_token_until_the_sweep
         saved(bob)
 
     token.refresh_from_db()
-    assert (token.destroying_at, token.destroyed_at) == (NOW, None)
+    assert (token.destroying_at, token.destroyed_at) == (NOW + timedelta(seconds=1), None)
     assert sweep_vault() == 1
     clock(NOW + timedelta(seconds=1))
     assert saved(bob).status == "active"
