@@ -41,7 +41,7 @@ class Receiver:
     connections: int = 0
     url: str = ""
 
-    def seqs_by_wallet(self) -> dict[str, list[int]]:
+    def positions_by_wallet(self) -> dict[str, list[int]]:
         """The positions that came in, wallet by wallet, in the order of their coming."""
         found: dict[str, list[int]] = {}
         for hook in self.hooks:

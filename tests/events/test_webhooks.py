@@ -142,7 +142,7 @@ def test_when_wallets_move_at_once_and_some_attempts_fail_then_first_attempts_ke
                 call=unkeyed(),
             )
         made = delivered()
-        first_attempts = shop.seqs_by_wallet()
+        first_attempts = shop.positions_by_wallet()
 
     rows = deliveries_to(endpoint)
     assert made == len(rows) == len(shop.hooks)
