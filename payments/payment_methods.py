@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from events import audit
 from events.clock import now
 from payments.models import SavedMethod
+from payments.top_up_rules import lock_rule, stop_for_card
 from tokens.consent import record_consent
 from tokens.models import DELETED
 from tokens.queries import token_within
@@ -78,10 +79,12 @@ def remove_method(
 ) -> Answer:
     """Take a card off a wallet; the card itself stays saved. `call.render` is given the SavedMethod.
 
-    The oldest that remains becomes the default where the default goes. Refuses with NotFound.
+    The oldest that remains becomes the default where the default goes, and an automatic top-up that charges the
+    card is switched off: its owner doesn't expect that any more. Refuses with NotFound.
     """
 
     def effect() -> Answer:
+        rule = lock_rule(wallet_id)
         lock_wallet(wallet_id, owner_id=owner_id)
         methods = _tidied(wallet_id)
         method = _named(methods, token_id)
@@ -90,6 +93,8 @@ def remove_method(
         remaining = [other for other in methods if other is not method]
         if method.is_default and remaining:
             _set_default(remaining[0], actor=actor)
+        if rule is not None and rule.is_enabled and rule.token_id == token_id:
+            stop_for_card(rule, actor=actor)
         return store(call, method)
 
     return once(call, effect)

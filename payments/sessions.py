@@ -7,7 +7,6 @@ pays once; it lives for 15 minutes, whether or not a sweep has run.
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -21,6 +20,7 @@ from payments.processors.registry import processor_in_use
 from payments.queries import amount_under_way
 from payments.refusals import SchemeUnavailable, SessionConsumed, SessionExpired
 from payments.schemes.registry import scheme_of
+from payments.shown_sessions import keep_after_commit
 from tokens.vaults.registry import vault_in_use
 from transactions.idempotency import Answer, KeyedCall, once, store
 from transactions.money import Money
@@ -169,21 +169,7 @@ def consume(session: PaymentSession, payment: Payment, *, actor: str) -> None:
         _close(session, SessionStatus.CONSUMED, actor=actor)
     else:
         session.save(update_fields=["payment"])
-
-
-def shown(session: PaymentSession) -> dict[str, Any]:
-    """Tell all that may be shown of a session: the API's fields in their order."""
-    return {
-        "id": session.id,
-        "wallet_id": session.wallet_id,
-        "method": session.scheme,
-        "amount": session.amount,
-        "currency": session.currency,
-        "status": session.status_at(now_of(session.wallet_id)),
-        "payment_id": session.payment_id,
-        "created_at": session.created_at,
-        "expires_at": session.expires_at,
-    }
+        keep_after_commit(session)
 
 
 def _require_exact(amount: Money, reload: Reload | None, *, scheme: str) -> None:
@@ -196,8 +182,8 @@ def _require_exact(amount: Money, reload: Reload | None, *, scheme: str) -> None
 
 def _rule_of(wallet_id: UUID) -> Reload | None:
     """Tell the wallet's own automatic top-up, where it goes by a threshold and is switched on."""
-    rule = AutoTopUp.objects.filter(wallet_id=wallet_id, is_enabled=True, threshold__isnull=False).first()
-    if rule is None or rule.threshold is None:
+    rule = AutoTopUp.objects.filter(wallet_id=wallet_id, removed_at=None).first()
+    if rule is None or not rule.is_live or rule.threshold is None:
         return None
     return Reload(threshold=rule.threshold, amount=rule.amount)
 
@@ -211,6 +197,7 @@ def _close(session: PaymentSession, status: SessionStatus, *, actor: str) -> Non
 
 
 def _record(session: PaymentSession, *, before: str, actor: str) -> None:
+    keep_after_commit(session)
     audit.record(
         actor=actor,
         action="payment_session.status_changed",

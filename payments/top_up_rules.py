@@ -28,6 +28,7 @@ from wallets.statements import zone_named
 
 BY_CLOCK: Final = "system:auto-top-up"
 
+CARD_REMOVED: Final = "card_removed"
 CARD_DECLINED: Final = "card_declined"
 TOKEN_DELETED: Final = "token_deleted"  # noqa: S105 - a reason, no secret
 WALLET_CLOSED: Final = "wallet_closed"
@@ -185,6 +186,16 @@ def disable(rule: AutoTopUp, reason: str) -> None:
     stop(rule)
     _trace(rule, "auto_top_up.disabled", actor=BY_CLOCK, reason=reason)
     outbox.record("top_up.disabled", {**as_shown(rule), "user_id": rule.wallet.user_id, "reason": reason})
+
+
+def stop_for_card(rule: AutoTopUp, *, actor: str) -> None:
+    """Switch a locked rule off whose card its owner took off the wallet; what is under way ends as it ends."""
+    rule.is_enabled, rule.disabled_reason = False, CARD_REMOVED
+    stop(rule)
+    _trace(rule, "auto_top_up.disabled", actor=actor, reason=CARD_REMOVED)
+    outbox.record(
+        "top_up.disabled", {**as_shown(rule), "user_id": rule.wallet.user_id, "reason": CARD_REMOVED}
+    )
 
 
 def save(rule: AutoTopUp) -> None:

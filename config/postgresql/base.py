@@ -3,7 +3,8 @@
 from django.db.backends.postgresql import base
 from django.db.backends.utils import debug_transaction
 from psycopg import OperationalError
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.errors import error_from_result
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -41,7 +42,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         result = server.exec_(command)
         if result.status != ExecStatus.COMMAND_OK:
-            raise OperationalError(result.error_message().strip() or "the connection is lost")
+            # A deferred constraint says no at COMMIT; without a code the server itself is gone.
+            if result.error_field(DiagnosticField.SQLSTATE):
+                raise error_from_result(result)
+            raise OperationalError(result.get_error_message() or "the connection is lost")
         if result.command_status != command:
             # A transaction that has failed answers COMMIT by rolling back, without an error.
             raise OperationalError(f"{command.decode()} was answered {result.command_status!r}")

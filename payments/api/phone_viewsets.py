@@ -23,6 +23,7 @@ from payments.api.serializers import ChargeAnswer
 from payments.models import PaymentSession
 from payments.payment_requests import request_of
 from payments.schemes.registry import APPLE_PAY, GOOGLE_PAY
+from payments.shown_sessions import read_session
 from tokens.api.serializers import TokenResource
 from tokens.queries import shown as shown_token
 from tokens.queries import tokens_within
@@ -207,8 +208,10 @@ class SessionViewSet(StrictViewSet):
     @extend_schema(summary="Read a payment session", responses={200: SessionView})
     def retrieve(self, request: Request, session_id: UUID) -> HttpResponse:
         """One session; an open one whose time is over reads as `expired`."""
-        session = sessions.session_within(session_id=session_id, owner_id=caller(request).owner_id)
-        return resource(request, sessions.shown(session))
+        shown = read_session(session_id)
+        if shown is None or caller(request).owner_id not in (None, shown.user_id):
+            raise NotFound("There is no such payment session.")
+        return resource(request, shown.fields)
 
     @extend_schema(summary="Cancel a payment session", responses={204: None})
     def destroy(self, request: Request, session_id: UUID) -> HttpResponse:

@@ -12,7 +12,7 @@ from django.db import connection
 
 from events.clock import now
 from events.models import AuditEntry
-from payments.models import AutoTopUp, PaymentSession, SavedMethod, SessionStatus, UsedPaymentToken
+from payments.models import PaymentSession, SavedMethod, SessionStatus, UsedPaymentToken
 from payments.refusals import (
     PaymentTokenInvalid,
     PaymentTokenMismatch,
@@ -25,6 +25,7 @@ from payments.sessions import cancel_session
 from payments.steps import Step
 from tests.payments.customers import DECLINED, TIMES_OUT, Customer, sweep_later, unkeyed
 from tests.payments.phones import SCHEMES, given_by_phone, new_session, pay, reloading
+from tests.payments.top_ups import give_rule
 from tokens.models import PaymentToken, VaultedCard
 from tokens.providers.time_budgets import ends_at
 from tokens.sweeping import sweep_vault
@@ -119,15 +120,7 @@ def test_when_an_automatic_top_up_is_agreed_to_then_the_card_stays_for_it(custom
 
 
 def test_when_the_wallet_tops_itself_up_then_its_sessions_ask_for_that(customer):
-    at = now()
-    AutoTopUp.objects.create(
-        wallet_id=customer.wallet_id,
-        token=customer.card(),
-        threshold=700,
-        amount=3000,
-        created_at=at,
-        updated_at=at,
-    )
+    give_rule(customer, threshold=700, amount=3000)
 
     session = new_session(customer)
 
