@@ -32,7 +32,7 @@ def create_staff(
 
 def _create(*, email: str, password: str, name: str, role: str, actor: str) -> User:
     user = User(email=email.strip().lower(), name=name, role=role)
-    errors = _faults_of_email(user.email) + _faults_of_password(password, user)
+    errors = faults_of_email(user.email) + _faults_of_password(password, user)
     if errors:
         raise InvalidInput(errors=errors)
     user.password = make_password(password)
@@ -58,7 +58,8 @@ def _create(*, email: str, password: str, name: str, role: str, actor: str) -> U
     return user
 
 
-def _faults_of_email(email: str) -> list[InputError]:
+def faults_of_email(email: str) -> list[InputError]:
+    """Tell what is wrong with an e-mail address; nothing where it is a good one."""
     try:
         validate_email(email)
     except ValidationError as fault:

@@ -43,6 +43,42 @@ def _lines(
     return read_report(fetch) if owner_id is None else read_accounts(account_ids_of(owner_id), fetch)
 
 
+def _listed(request: Request) -> HttpResponse:
+    query = TransactionQuery.read(request)
+    principal = caller(request)
+    narrowed = narrowed_to(query)
+    if not may_see(
+        account_id=query.get("wallet_id"),
+        transfer_id=narrowed.transfer_id,
+        owner_id=principal.owner_id,
+    ):
+        raise NotFound
+    return answer(
+        page(
+            request,
+            lambda seek: _lines(
+                narrowed, seek, owner_id=principal.owner_id, account_id=query.get("wallet_id")
+            ),
+            query=query,
+            key=line_key,
+            shape=shown_line,
+        )
+    )
+
+
+class AllTransactionsViewSet(StrictViewSet):
+    """Lines of all wallets, for staff."""
+
+    scopes = {"list": ("adjustment:request", "adjustment:decide", "report:read")}
+
+    @extend_schema(
+        operation_id="admin_transactions_list", parameters=[TransactionQuery], responses=TransactionPage
+    )
+    def list(self, request: Request) -> HttpResponse:
+        """List everybody's transactions, newest first."""
+        return _listed(request)
+
+
 class TransactionViewSet(StrictViewSet):
     """Lines of the wallets that the caller may see."""
 
@@ -51,26 +87,7 @@ class TransactionViewSet(StrictViewSet):
     @extend_schema(parameters=[TransactionQuery], responses=TransactionPage)
     def list(self, request: Request) -> HttpResponse:
         """List transactions, newest first."""
-        query = TransactionQuery.read(request)
-        principal = caller(request)
-        narrowed = narrowed_to(query)
-        if not may_see(
-            account_id=query.get("wallet_id"),
-            transfer_id=narrowed.transfer_id,
-            owner_id=principal.owner_id,
-        ):
-            raise NotFound
-        return answer(
-            page(
-                request,
-                lambda seek: _lines(
-                    narrowed, seek, owner_id=principal.owner_id, account_id=query.get("wallet_id")
-                ),
-                query=query,
-                key=line_key,
-                shape=shown_line,
-            )
-        )
+        return _listed(request)
 
     @extend_schema(responses=TransactionView)
     def retrieve(self, request: Request, transaction_id: UUID) -> HttpResponse:

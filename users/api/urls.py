@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from users.api.customers import CustomerViewSet
 from users.api.viewsets import MeViewSet, SessionViewSet
 
 urlpatterns = [
@@ -13,5 +14,16 @@ urlpatterns = [
     path(
         "auth/me/notifications",
         MeViewSet.as_view({"get": "notifications", "put": "choose_notifications"}),
+    ),
+    path("admin/customers", CustomerViewSet.as_view({"get": "list"})),
+    path(
+        "admin/customers/<uuid:user_id>",
+        CustomerViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+    ),
+    path("admin/customers/<uuid:user_id>/deactivate", CustomerViewSet.as_view({"post": "deactivate"})),
+    path("admin/customers/<uuid:user_id>/reactivate", CustomerViewSet.as_view({"post": "reactivate"})),
+    path(
+        "admin/customers/<uuid:user_id>/revoke-sessions",
+        CustomerViewSet.as_view({"post": "revoke_sessions"}),
     ),
 ]

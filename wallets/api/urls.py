@@ -3,6 +3,7 @@
 from django.urls import path
 
 from wallets.api.adjustments import AdjustmentViewSet
+from wallets.api.all_wallets import AllWalletsViewSet
 from wallets.api.batches import BatchViewSet
 from wallets.api.holds import HoldViewSet
 from wallets.api.movements import MovementViewSet
@@ -29,6 +30,7 @@ urlpatterns = [
     path("wallet/<uuid:wallet_id>/statement", StatementViewSet.as_view({"get": "statement"})),
     path("wallet/<uuid:wallet_id>/stats", WalletBookViewSet.as_view({"get": "stats"})),
     path("transactions/<uuid:transaction_id>/reverse", MovementViewSet.as_view({"post": "reverse"})),
+    path("admin/wallets", AllWalletsViewSet.as_view({"get": "list"})),
     path("admin/wallets/<uuid:wallet_id>/adjustments", AdjustmentViewSet.as_view({"post": "create"})),
     path("admin/adjustments", AdjustmentViewSet.as_view({"get": "list"})),
     path("admin/adjustments/<uuid:adjustment_id>/approve", AdjustmentViewSet.as_view({"post": "approve"})),
