@@ -73,6 +73,19 @@ class Demo:
         self.page.click("#phone-confirm")
         self.page.wait_for_selector("#phone:not([open])", state="attached")
 
+    def ask_for_a_refund(self, amount: str) -> None:
+        """Ask for a part of the newest deposit back, and take the request back."""
+        self.page.click("#refunds summary")
+        self.page.wait_for_selector("#refund-form:not([hidden])")
+        self.page.fill("#refund-form input[name=amount]", amount)
+        self.page.fill("#refund-form input[name=notes]", "Too much")
+        self.page.click("#refund-form button[type=submit]")
+        self.page.wait_for_selector("#refund-list li:first-child .state-pending")
+        self.picture("refund")
+        self.page.click("#refund-list li:first-child button")
+        self.page.wait_for_selector("#refund-list li:first-child .state-cancelled")
+        self.page.click("#refunds summary")
+
     def last_calls(self, count: int) -> list[str]:
         """Read the newest calls, oldest first: `POST /payment/apple-pay/init 201`."""
         calls = self.page.eval_on_selector_all(
@@ -121,6 +134,8 @@ def walk_through(
     demo.wait_for_balance(f"${start + 70:,}.00")
     page.wait_for_selector("#history-list li:first-child:has-text('Lunch')")
     demo.picture("paid")
+    demo.ask_for_a_refund("2")
+    demo.expect("the balance", found=demo.balance(), wanted=f"${start + 70:,}.00")
 
     report.expected.add(402)
     demo.pay_by_phone("apple-pay", card=DECLINED)

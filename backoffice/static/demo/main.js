@@ -8,9 +8,10 @@ import { mountFund } from "./fund.js";
 import { mountHistory } from "./history.js";
 import { useExponents, written } from "./money.js";
 import { mountPurse } from "./purse.js";
+import { mountRefunds } from "./refunds.js";
 import { mountSend } from "./send.js";
 
-const PANELS = [mountPurse, mountFund, mountCards, mountSend, mountHistory];
+const PANELS = [mountPurse, mountFund, mountCards, mountSend, mountRefunds, mountHistory];
 const TOLD_FOR_MS = 7000;
 const LOOKS_AGAIN_AFTER_MS = [4000, 8000, 12000, 20000, 30000];
 
