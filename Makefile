@@ -5,7 +5,7 @@ PYTHON ?= python3
 LAUNCH = exec $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-browser bench chaos-workers manage shell install lock clean-data
+.PHONY: help run test check check-browser bench chaos-payments chaos-workers manage shell install lock clean-data
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ check-browser: ## open every page in Chromium (apt-get install chromium); ARGS=F
 
 bench: ## measure speed on throw-away services; ARGS are the benchmark's own
 	@$(LAUNCH) bench $(ARGS)
+
+chaos-payments: ## 2,000 top-ups while the provider times out, breaks and tells twice: charges are credits to the cent (some minutes)
+	@$(LAUNCH) chaos-payments $(ARGS)
 
 chaos-workers: ## kill broker, web, worker and beat at random during 2,000 jobs: each effect is there once (some minutes)
 	@$(LAUNCH) chaos-workers $(ARGS)

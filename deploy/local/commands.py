@@ -132,10 +132,19 @@ def bench(arguments: Sequence[str]) -> int:
 
 def chaos_workers(arguments: Sequence[str]) -> int:
     """Kill broker, web, worker and beat at random during 2,000 jobs, on throw-away services; arguments are pytest's."""
+    return _chaos("tests/workers/chaos.py", arguments)
+
+
+def chaos_payments(arguments: Sequence[str]) -> int:
+    """Top up 2,000 times at a provider that fails by chance, on throw-away services; arguments are pytest's."""
+    return _chaos("tests/journeys/chaos_payments.py", arguments)
+
+
+def _chaos(file: str, arguments: Sequence[str]) -> int:
     venv = _venv(TO_DEVELOP)
     with _throw_away_services(venv, durable=False) as (supervisor, services):
         environment = environment_of_tests(given=os.environ, services=services)
-        command = [str(venv.python), "-m", "pytest", "--capture=no", "tests/workers/chaos.py", *arguments]
+        command = [str(venv.python), "-m", "pytest", "--capture=no", file, *arguments]
         return supervisor.lend_terminal(command, environment=environment)
 
 
@@ -189,6 +198,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "check": check,
     "check-browser": check_browser,
     "bench": bench,
+    "chaos-payments": chaos_payments,
     "chaos-workers": chaos_workers,
     "manage": manage,
     "lock": lock,
