@@ -1,7 +1,6 @@
 """The back office: where staff find every wallet, movement and person, and what has happened to them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -13,24 +12,13 @@ from backoffice.explanations import explained_balance
 from users import trail
 from users.models import User
 from users.principals import Principal
-from users.staff_screens import StaffScreen, record_look, screen_url
 
-SEARCH_HITS_SHOWN = 5
 # Names of Django's routes that aren't served: staff change their passwords where sessions are revoked with them.
 NOT_SERVED = frozenset({"password_change", "password_change_done"})
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One thing that a search has found."""
-
-    name: str
-    key: object
-    url: str
-
-
 class BackofficeSite(admin.AdminSite):
-    """Django's admin in this project's dress, with one search over everything."""
+    """Django's admin in this project's dress, beside staff's own pages."""
 
     site_title = "Open Wallet"
     site_header = "Open Wallet"
@@ -65,11 +53,10 @@ class BackofficeSite(admin.AdminSite):
     )
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Add the search, the list of all records and the explained balances to Django's routes."""
+        """Add the list of all records and the explained balances to Django's routes."""
         explain = "wallets/wallet/<uuid:wallet_id>/explain/"
         served = [url for url in super().get_urls() if getattr(url, "name", None) not in NOT_SERVED]
         return [
-            path("search/", self.admin_view(self.search), name="search"),
             path("records/", self.admin_view(self.index), name="records"),
             path(explain, self.admin_view(explained_balance), name="wallet_explained"),
             *served,
@@ -99,19 +86,6 @@ class BackofficeSite(admin.AdminSite):
     def _purpose(self, model: Any) -> str:
         return str(getattr(self._registry[model], "purpose", ""))
 
-    def _screens(self) -> Iterator[StaffScreen]:
-        """Yield the screens in the order of the groups, those of any other app at the end."""
-        order = [key for _, keys in self.GROUPS for key in keys]
-        place = {key: index for index, key in enumerate(order)}
-        screens = {
-            model._meta.label_lower: screen
-            for model, screen in self._registry.items()
-            if isinstance(screen, StaffScreen)
-        }
-        yield from (
-            screens[label] for label in sorted(screens, key=lambda label: place.get(label, len(order)))
-        )
-
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Ask who it is, and write down who came in."""
         answered = super().login(request, extra_context)
@@ -124,29 +98,6 @@ class BackofficeSite(admin.AdminSite):
         if request.method == "POST":
             _record_session(request, "session.ended", from_state="open", to_state="ended")
         return super().logout(request, extra_context)
-
-    def search(self, request: HttpRequest) -> HttpResponse:
-        """Look for an id, an e-mail address or a reference everywhere; a single thing found is opened at once."""
-        term = request.GET.get("q", "").strip()
-        groups, itself = [], ""
-        for screen in self._screens() if term else ():
-            if not screen.has_view_permission(request):
-                continue
-            found, _ = screen.get_search_results(request, screen.get_queryset(request).order_by("-pk"), term)
-            hits = [
-                Hit(screen.heading(hit), hit.pk, screen_url(screen.opts.label_lower, hit.pk))
-                for hit in found[:SEARCH_HITS_SHOWN]
-            ]
-            itself = itself or next((hit.url for hit in hits if str(hit.key) == term.lower()), "")
-            if hits:
-                list_url = reverse(f"admin:{screen.opts.app_label}_{screen.opts.model_name}_changelist")
-                groups.append({"name": screen.opts.verbose_name_plural, "hits": hits, "list_url": list_url})
-        if term:
-            record_look(request, "search", "everything")
-        if itself:
-            return HttpResponseRedirect(itself)
-        context = {**self.each_context(request), "title": "Search", "term": term, "groups": groups}
-        return TemplateResponse(request, "admin/search.html", context)
 
 
 def _record_session(request: HttpRequest, action: str, *, from_state: str, to_state: str) -> None:

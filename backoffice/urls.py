@@ -6,11 +6,13 @@ from django.urls import URLPattern, include, path
 from backoffice.demo_page import demo_page
 from backoffice.front_page import front_page
 from backoffice.views.home import home
+from backoffice.views.search import search
 from backoffice.views.test_clock import test_clock
 from backoffice.views.time_zone import time_zone
 
 STAFF_PAGES: list[URLPattern] = [
     path("", home, name="home"),
+    path("search/", search, name="search"),
     path("time-zone/", time_zone, name="time-zone"),
     *([path("test-clock/", test_clock, name="test-clock")] if settings.SANDBOX else []),
 ]

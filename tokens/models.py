@@ -84,6 +84,7 @@ class PaymentToken(models.Model):
             models.Index(fields=["user", "-id"], name="token_by_user", condition=~Q(status=DELETED)),
             models.Index(fields=["provider", "provider_ref_hmac"], name="token_by_provider_ref"),
             models.Index(fields=["fingerprint"], name="token_by_fingerprint"),
+            models.Index(fields=["last4", "-id"], name="token_by_last4"),
             models.Index(
                 fields=["id"],
                 name="token_to_destroy",

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -48,7 +50,12 @@ class User(AbstractBaseUser):
             models.CheckConstraint(condition=Q(email=Lower(F("email"))), name="user_email_lower_case"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_known"),
         ]
-        indexes = [models.Index(fields=["role", "-id"], name="user_by_role")]
+        indexes = [
+            models.Index(fields=["role", "-id"], name="user_by_role"),
+            # The two by which staff find people: `users.finding`.
+            models.Index(fields=["email"], opclasses=["varchar_pattern_ops"], name="user_by_email_beginning"),
+            GinIndex(SearchVector("name", config="simple"), name="user_by_words_of_name"),
+        ]
 
     def __str__(self) -> str:
         return self.email

@@ -112,6 +112,9 @@ class Payment(models.Model):
         indexes = [
             models.Index(name="payment_by_wallet", fields=["wallet", "-id"]),
             models.Index(name="payment_by_user", fields=["user", "-id"]),
+            models.Index(
+                name="payment_by_reference", fields=["processor_reference"], condition=~Q(processor_reference="")
+            ),
             models.Index(name="payment_by_status_created", fields=["status", "created_at"]),
             models.Index(name="payment_under_way_by_wallet", fields=["wallet"], condition=_IS_UNDER_WAY),
             models.Index(name="payment_due", fields=["due_at"], condition=Q(due_at__isnull=False)),

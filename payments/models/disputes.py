@@ -45,7 +45,10 @@ class Dispute(models.Model):
                 name="dispute_status_is_known", condition=Q(status__in=DisputeStatus.values)
             ),
         ]
-        indexes = [models.Index(name="dispute_by_status", fields=["status", "created_at"])]
+        indexes = [
+            models.Index(name="dispute_by_status", fields=["status", "created_at"]),
+            models.Index(name="dispute_by_reference", fields=["processor_reference"]),
+        ]
 
     def __str__(self) -> str:
         return f"dispute {self.id}"

@@ -30,7 +30,8 @@ class ProviderEvent(models.Model):
             ),
         ]
         indexes = [
-            models.Index(name="provider_event_due", fields=["due_at"], condition=Q(due_at__isnull=False))
+            models.Index(name="provider_event_due", fields=["due_at"], condition=Q(due_at__isnull=False)),
+            models.Index(name="provider_event_by_event", fields=["event_id"]),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,10 @@ from backoffice.staff_pages import STAFF
 
 PAGES: dict[str, tuple[str, ...]] = {
     "home": (STAFF,),
+<<<<<<< HEAD
     "test-clock": ("settings:manage",),
+=======
+    "search": (STAFF,),
+>>>>>>> 43c90a3 (wip)
     "time-zone": (STAFF,),
 }

@@ -1,0 +1,1 @@
+"""One box that finds whatever a customer or a log line quotes."""
