@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 
 from backoffice.search.kinds import KINDS, Kind
@@ -106,7 +106,7 @@ def find(quoted: str, person: User) -> Found:
     _by_provider(findings, term)
     exact = findings.groups()
     if len(exact) == 1 and len(exact[0].hits) == 1:
-        return Found(itself=exact[0].hits[0].url, groups=exact) if exact[0].hits[0].url else Found(exact)
+        return Found(exact, itself=exact[0].hits[0].url)
     _by_reference(findings, term)
     _by_person(findings, term)
     if _LAST4.fullmatch(term):
@@ -144,7 +144,7 @@ def _by_provider(findings: Findings, term: str) -> None:
     findings.add("token", provider_ref_hmac__in=digests)
 
 
-def _each_once(ordered: Any) -> Iterator[str]:
+def _each_once(ordered: QuerySet[PaymentToken, str]) -> Iterator[str]:
     """Jump along the index from one provider's name to the next."""
     name: str | None = ordered.first()
     while name is not None:

@@ -113,7 +113,9 @@ class Payment(models.Model):
             models.Index(name="payment_by_wallet", fields=["wallet", "-id"]),
             models.Index(name="payment_by_user", fields=["user", "-id"]),
             models.Index(
-                name="payment_by_reference", fields=["processor_reference"], condition=~Q(processor_reference="")
+                name="payment_by_reference",
+                fields=["processor_reference"],
+                condition=~Q(processor_reference=""),
             ),
             models.Index(name="payment_by_status_created", fields=["status", "created_at"]),
             models.Index(name="payment_under_way_by_wallet", fields=["wallet"], condition=_IS_UNDER_WAY),

@@ -99,7 +99,9 @@ class Refund(models.Model):
             models.Index(name="refund_by_status", fields=["status", "created_at"]),
             models.Index(name="refund_by_transaction", fields=["transaction_id"]),
             models.Index(
-                name="refund_by_reference", fields=["processor_reference"], condition=~Q(processor_reference="")
+                name="refund_by_reference",
+                fields=["processor_reference"],
+                condition=~Q(processor_reference=""),
             ),
             models.Index(name="refund_due", fields=["due_at"], condition=Q(due_at__isnull=False)),
             models.Index(name="refund_recheck", fields=["recheck_at"], condition=Q(recheck_at__isnull=False)),
