@@ -37,19 +37,16 @@ NOTHING = SafeString('<span class="nothing">–</span>')
 
 
 def screen_url(model: str, key: object) -> str:
-    """Give the path of one object's screen (`wallets.wallet`), or nothing where that model has no screen."""
-    try:
-        return reverse(f"admin:{model.replace('.', '_')}_change", args=[key])
-    except NoReverseMatch:
-        return ""
+    """Give the path of one object's page (`wallets.wallet`), or nothing where that model has none.
 
-
-def principal_of(request: HttpRequest) -> Principal:
-    """Tell who of the staff is logged in; the use cases read the person again."""
-    person = request.user
-    if not isinstance(person, User):
-        raise PermissionDenied
-    return Principal(id=person.id, role=person.role, permissions=frozenset(person.permissions))
+    A page of our own, whose route is called like the model, comes before Django's screen.
+    """
+    for route in (f"backoffice:{model.partition('.')[2]}", f"admin:{model.replace('.', '_')}_change"):
+        try:
+            return reverse(route, args=[key])
+        except NoReverseMatch:
+            continue
+    return ""
 
 
 def identifier(value: object, *, url: str = "") -> SafeString:

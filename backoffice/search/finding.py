@@ -173,9 +173,9 @@ def _named_by_request(findings: Findings, term: str) -> Iterator[tuple[str, str]
         yield name, key
     for kind, data in _events_of(term):
         subject = kind.partition(".")[0]
-        key = data.get("transfer") or data.get("id")
-        if subject in KINDS and isinstance(key, str):
-            yield subject, key
+        touched = data.get("transfer") or data.get("id") or data.get("transfer_id")
+        if subject in KINDS and isinstance(touched, str):
+            yield subject, touched
     findings.add("audit_entry", request_id=term)
     findings.add("event", request_id=term)
 
