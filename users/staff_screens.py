@@ -49,6 +49,14 @@ def screen_url(model: str, key: object) -> str:
     return ""
 
 
+def principal_of(request: HttpRequest) -> Principal:
+    """Tell who of the staff is logged in; the use cases read the person again."""
+    person = request.user
+    if not isinstance(person, User):
+        raise PermissionDenied
+    return Principal(id=person.id, role=person.role, permissions=frozenset(person.permissions))
+
+
 def identifier(value: object, *, url: str = "") -> SafeString:
     """Show an id by its ends, whole on hovering, with a button that copies it; linked where `url` is given."""
     if not value:

@@ -169,8 +169,7 @@ def _by_reference(findings: Findings, term: str) -> None:
 def _named_by_request(findings: Findings, term: str) -> Iterator[tuple[str, str]]:
     """Tell what one request has touched: by the trail, by the events, and by what is still to be published."""
     trail = AuditEntry.objects.using("default").filter(request_id=term)
-    for name, key in trail.values_list("object_type", "object_id")[: HITS_SHOWN * 2]:
-        yield name, key
+    yield from trail.values_list("object_type", "object_id")[: HITS_SHOWN * 2]
     for kind, data in _events_of(term):
         subject = kind.partition(".")[0]
         touched = data.get("transfer") or data.get("id") or data.get("transfer_id")

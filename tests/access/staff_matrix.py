@@ -4,10 +4,7 @@ from backoffice.staff_pages import STAFF
 
 PAGES: dict[str, tuple[str, ...]] = {
     "home": (STAFF,),
-<<<<<<< HEAD
-    "test-clock": ("settings:manage",),
-=======
     "search": (STAFF,),
->>>>>>> 43c90a3 (wip)
+    "test-clock": ("settings:manage",),
     "time-zone": (STAFF,),
 }
