@@ -119,7 +119,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
             ),
             Entry(
                 _("Refunds"),
-                "admin:payments_refund_changelist",
+                "backoffice:refunds",
                 ("refund:read",),
                 "refund",
                 "r",

@@ -5,6 +5,7 @@ from django.urls import URLPattern, include, path
 
 from backoffice.demo_page import demo_page
 from backoffice.front_page import front_page
+from backoffice.views import refunds
 from backoffice.views.home import home
 from backoffice.views.search import search
 from backoffice.views.test_clock import test_clock
@@ -15,6 +16,11 @@ STAFF_PAGES: list[URLPattern] = [
     path("search/", search, name="search"),
     path("time-zone/", time_zone, name="time-zone"),
     *([path("test-clock/", test_clock, name="test-clock")] if settings.SANDBOX else []),
+    path("refunds/", refunds.refunds, name="refunds"),
+    path("refunds/decide/", refunds.decide_on_many, name="refunds-decide"),
+    path("refunds/<uuid:refund_id>/", refunds.refund, name="refund"),
+    path("refunds/<uuid:refund_id>/approve/", refunds.approve, name="refund-approve"),
+    path("refunds/<uuid:refund_id>/reject/", refunds.reject, name="refund-reject"),
 ]
 
 urlpatterns = [

@@ -303,6 +303,11 @@ class Environment:
         amounts_by_currency,
         {},
     )
+    refund_target_hours: int = variable(
+        "How long a refund should wait for its decision at most, in hours; the queue marks what waits longer.",
+        whole,
+        24,
+    )
     refund_auto_approval_below: dict[str, int] = variable(
         "Refunds are approved by themselves while those of a wallet within 24 hours stay below this together, in minor"
         " units by currency; none is when empty.",

@@ -1,24 +1,14 @@
 """Payments and refunds in the back office: to find and to read. Money is moved by use cases alone."""
 
 from collections.abc import Sequence
-from typing import Any
-from uuid import UUID
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.doorbells import ring
 from events.screens import audit_panel
-from payments.models import Payment, Refund, RefundStatus
-from payments.refund_decisions import MAY_DECIDE, approve_refund, reject_refund
+from payments.models import Payment, Refund
 from transactions.amount_cells import amount_cell
-from transactions.idempotency import Answer, KeyedCall
-from transactions.refusals import Refusal
-from users.refusals import Refusal as PersonRefusal
 from users.staff_screens import (
     NOTHING,
     Figure,
@@ -27,13 +17,9 @@ from users.staff_screens import (
     actor,
     identifier,
     moment,
-    principal_of,
     screen_url,
     state,
 )
-
-EXECUTE = "payments.execute_refund"
-LONGEST_REASON = 500
 
 
 @admin.register(Payment)
@@ -133,16 +119,6 @@ class PaymentScreen(StaffScreen):
         return moment(payment.completed_at)
 
 
-def why_not(request: HttpRequest, refund: Refund) -> str:
-    """Tell why whoever is logged in can't decide on the refund; nothing where they can."""
-    principal = principal_of(request)
-    if not principal.may(MAY_DECIDE):
-        return "Your role may not decide on refunds."
-    if refund.requested_by == principal.id:
-        return "You have asked for this refund yourself: somebody else has to decide on it."
-    return ""
-
-
 @admin.register(Refund)
 class RefundScreen(StaffScreen):
     """Money that goes back."""
@@ -159,50 +135,6 @@ class RefundScreen(StaffScreen):
         ("Outcome", {"fields": ("status_label", "failure_code", "processor_key", "processor_reference")}),
         ("Life", {"fields": ("request_id", "created", "completed_at")}),
     )
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the decision, ahead of Django's own route for whatever else stands behind an id."""
-        decide = self.admin_site.admin_view(self.decide)
-        return [path("<uuid:refund_id>/decide/", decide, name="payments_refund_decide"), *super().get_urls()]
-
-    def decide(self, request: HttpRequest, refund_id: UUID) -> HttpResponse:
-        """Approve or reject by the use case, and say on the refund's screen what came of it."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if not Refund.objects.filter(id=refund_id).exists():
-            raise Http404
-        reason = request.POST.get("reason", "").strip()
-        principal = principal_of(request)
-        call = KeyedCall(principal.name, key="", fingerprint=b"", render=lambda _done: Answer(200, b""))
-        try:
-            match request.POST.get("decision"):
-                case "approve":
-                    approve_refund(refund_id=refund_id, principal=principal, call=call)
-                    ring(EXECUTE, str(refund_id))
-                    messages.success(request, "The refund is approved and will be executed.")
-                case "reject" if 0 < len(reason) <= LONGEST_REASON and "\0" not in reason:
-                    reject_refund(refund_id=refund_id, reason=reason, principal=principal, call=call)
-                    messages.success(request, "The refund is rejected.")
-                case _:
-                    messages.error(request, "Say why you reject it, in up to 500 characters.")
-        except (Refusal, PersonRefusal) as refused:
-            messages.error(request, refused.detail)
-        return HttpResponseRedirect(screen_url("payments.refund", refund_id))
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the refund, and the decision while it waits for one."""
-        refund = self.get_object(request, object_id)
-        waits = refund is not None and refund.status == RefundStatus.PENDING
-        context = {"is_undecided": waits, "why_not": why_not(request, refund) if refund else ""}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def figures(self, obj: Refund) -> Sequence[Figure]:
         """Give the amount."""

@@ -6,6 +6,7 @@ last one.
 
 from collections.abc import Mapping
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Sum
@@ -24,17 +25,18 @@ def require_room_for(person: User, refund: Refund) -> None:
     if limit is None:
         return
     User.objects.select_for_update(no_key=True).get(id=person.id)
-    approved = (
-        Refund.objects.filter(decided_by=person.id, decided_at__gt=now() - DAY, currency=refund.currency)
-        .exclude(status=RefundStatus.REJECTED)
-        .aggregate(total=Sum("amount"))["total"]
-        or 0
-    )
-    if approved + refund.amount > limit:
+    remaining = limit - _approved_by(person.id, refund.currency)
+    if refund.amount > remaining:
         raise LimitExceeded(
             "What you may approve within 24 hours is used up.",
-            extra={"limit": "refund_approval", "remaining": max(limit - approved, 0)},
+            extra={"limit": "refund_approval", "remaining": max(remaining, 0)},
         )
+
+
+def room_left(person_id: UUID, currency: str) -> int | None:
+    """Tell how much more a person may approve at the moment, in minor units; None where there is no limit."""
+    limit = _amount_for(settings.REFUND_APPROVAL_LIMIT, currency)
+    return None if limit is None else max(limit - _approved_by(person_id, currency), 0)
 
 
 def is_approved_by_setting(refund: Refund) -> bool:
@@ -47,6 +49,13 @@ def is_approved_by_setting(refund: Refund) -> bool:
         wallet_id=refund.wallet_id, is_auto_approved=True, decided_at__gt=refund.created_at - DAY
     ).aggregate(total=Sum("amount"))["total"]
     return refund.amount + (approved or 0) < below
+
+
+def _approved_by(person_id: UUID, currency: str) -> int:
+    approved = Refund.objects.filter(
+        decided_by=person_id, decided_at__gt=now() - DAY, currency=currency
+    ).exclude(status=RefundStatus.REJECTED)
+    return approved.aggregate(total=Sum("amount"))["total"] or 0
 
 
 def _amount_for(amounts: Mapping[str, int], currency: str) -> int | None:

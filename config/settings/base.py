@@ -295,6 +295,7 @@ STRIPE_RETURN_URL = environment.stripe_return_url
 BASIS_THEORY_WEBHOOK_SECRET = environment.basis_theory_webhook_secret
 BASIS_THEORY_WEBHOOK_KEY = environment.basis_theory_webhook_key
 REFUND_APPROVAL_LIMIT = environment.refund_approval_limit
+REFUND_TARGET_HOURS = environment.refund_target_hours
 REFUND_AUTO_APPROVAL_BELOW = environment.refund_auto_approval_below
 EMAIL_IS_SENT = bool(environment.email_url) or SANDBOX
 _MAIL = environ.Env.email_url_config(environment.email_url or "consolemail://")

@@ -7,4 +7,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "search": (STAFF,),
     "test-clock": ("settings:manage",),
     "time-zone": (STAFF,),
+    "refunds": ("refund:read",),
+    "refunds-decide": ("refund:decide",),
+    "refund": ("refund:read",),
+    "refund-approve": ("refund:decide",),
+    "refund-reject": ("refund:decide",),
 }
