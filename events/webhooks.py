@@ -136,7 +136,7 @@ class _Turn:
         with ThreadPoolExecutor(min(LANES, running), thread_name_prefix="lane") as pool:
             senders = [pool.submit(self._send_lane, lane, told) for lane in lanes]
             while running:
-                attempts, ended = _gathered(told)
+                attempts, ended = _gathered(told, running)
                 running -= ended
                 if attempts:
                     record_attempts(attempts)
@@ -207,11 +207,11 @@ def _lanes(due: Sequence[Due]) -> Iterator[list[Due]]:
     yield from firsts.values()
 
 
-def _gathered(told: SimpleQueue[Attempt | None]) -> tuple[list[Attempt], int]:
-    """Wait a moment for what lanes tell; give the attempts, and how many lanes have come to their end."""
+def _gathered(told: SimpleQueue[Attempt | None], running: int) -> tuple[list[Attempt], int]:
+    """Wait a moment for what `running` lanes tell; give the attempts, and how many lanes have come to their end."""
     attempts, ended = [], 0
     until_s = time.monotonic() + RECORD_EVERY_S
-    while (left_s := until_s - time.monotonic()) > 0:
+    while ended < running and (left_s := until_s - time.monotonic()) > 0:
         try:
             heard = told.get(timeout=left_s)
         except Empty:

@@ -64,6 +64,12 @@ def slow(delay_s: float) -> Callable[[int, Hook], Answer]:
     return answer
 
 
+class Server(ThreadingHTTPServer):
+    """Room for as many connections at once as senders open; one that finds none comes back a second later."""
+
+    request_queue_size = 128
+
+
 @contextmanager
 def receiver(
     answer: Callable[[int, Hook], Answer] = ok, *, tls: ssl.SSLContext | None = None
@@ -99,7 +105,7 @@ def receiver(
         def log_message(self, *_arguments: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
