@@ -17,6 +17,8 @@ TABLES = (
     "payments_autotopup",
     "payments_payment",
     "payments_refund",
+    "payments_paymentsession",
+    "payments_savedmethod",
     "events_outbox",
     "events_auditentry",
 )
