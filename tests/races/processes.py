@@ -23,7 +23,9 @@ class Outcome:
     refusals: list[str]
 
 
-def race(racers: Sequence[Sequence[Callable[[], Answer]]]) -> list[Outcome]:
+def race(
+    racers: Sequence[Sequence[Callable[[], Answer]]], *, longest_s: float = LONGEST_RACE_S
+) -> list[Outcome]:
     """Let every racer make its calls in a process of its own, all starting at once; give their outcomes.
 
     Anything but a refusal kills its racer, and with it the test.
@@ -39,7 +41,7 @@ def race(racers: Sequence[Sequence[Callable[[], Answer]]]) -> list[Outcome]:
         writer.close()
         running.append((process, reader))
     try:
-        return [_outcome(reader) for _process, reader in running]
+        return [_outcome(reader, longest_s) for _process, reader in running]
     finally:
         for process, reader in running:
             process.join(LONGEST_RACE_S)
@@ -47,8 +49,8 @@ def race(racers: Sequence[Sequence[Callable[[], Answer]]]) -> list[Outcome]:
             reader.close()
 
 
-def _outcome(reader: Connection) -> Outcome:
-    assert reader.poll(LONGEST_RACE_S), "a racer hangs"
+def _outcome(reader: Connection, longest_s: float) -> Outcome:
+    assert reader.poll(longest_s), "a racer hangs"
     try:
         found: Any = reader.recv()
     except EOFError:

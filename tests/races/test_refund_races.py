@@ -43,6 +43,24 @@ def test_when_eight_ask_again_and_again_then_never_more_than_remains(customer, i
     assert money_of(customer)[1] == (990 if is_deposit else 0)
 
 
+def ask_for_most_of_each(customer: Customer, *, lines: int, longest_s: float) -> None:
+    """Let eight ask for 60 of 100 of each line in turn: one of them gets it, and the others are told what remains."""
+    deposit_of(customer, 100 * lines)
+    line_ids = [purchase_of(customer, 100) for _ in range(lines)]
+    calls = [requests_of(customer, line_id, 60) for line_id in line_ids]
+
+    outcomes = race([calls] * RACERS, longest_s=longest_s)
+
+    asked_for = Refund.objects.filter(transaction_id__in=line_ids).values_list("transaction_id", "amount")
+    assert sorted(asked_for) == sorted((line_id, 60) for line_id in line_ids)
+    refusals = [code for outcome in outcomes for code in outcome.refusals]
+    assert refusals == ["amount_exceeds_remaining"] * (lines * (RACERS - 1))
+
+
+def test_when_eight_ask_for_most_of_each_line_then_one_of_them_gets_it(customer):
+    ask_for_most_of_each(customer, lines=25, longest_s=20)
+
+
 def test_when_eight_send_the_same_key_then_it_is_asked_for_once(customer):
     payment = deposit_of(customer, 1000)
     call = customer.call(str(uuid7()))

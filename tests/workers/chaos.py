@@ -1,4 +1,4 @@
-"""The long form of test_kills: 2,000 jobs while broker, web, worker and beat are killed at random. `make chaos-workers`.
+"""The long forms: 2,000 jobs while broker, web, worker and beat are killed, refunds raced. `make chaos-workers`.
 
 The seed is printed; CHAOS_SEED in the environment repeats it. pytest takes this file only when it is named.
 """
@@ -9,12 +9,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.payments.customers import Customer
+from tests.races.test_refund_races import ask_for_most_of_each
 from tests.workers.kills import work_under_kills
 
 JOBS = 2000
 EVERY_S = (0.3, 4.0)
 LEAST_KILLS = 60
 LONGEST_S = 1200.0
+RACED_LINES = 1000
 
 
 def test_when_processes_are_killed_during_2000_jobs_then_each_effect_is_there_once(
@@ -40,3 +43,7 @@ def test_when_processes_are_killed_during_2000_jobs_then_each_effect_is_there_on
         f"Each effect is there once, after {time.monotonic() - began:.0f} s and {len(kills)} kills ({hit})."
     )
     assert {"valkey", "web", "worker", "beat"} <= set(kills)
+
+
+def test_when_eight_race_for_refunds_of_1000_payments_then_one_of_them_gets_each(committed: None) -> None:
+    ask_for_most_of_each(Customer.with_wallet("USD"), lines=RACED_LINES, longest_s=LONGEST_S)
