@@ -64,7 +64,7 @@ def test_when_destroying_failed_then_the_item_takes_no_new_token_until_the_sweep
     token.refresh_from_db()
     assert (token.destroying_at, token.destroyed_at) == (NOW + timedelta(seconds=1), None)
     assert sweep_vault() == 1
-    clock(NOW + timedelta(seconds=1))
+    clock(NOW + timedelta(seconds=2))
     assert saved(bob).status == "active"
 
 
