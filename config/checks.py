@@ -10,9 +10,14 @@ from typing import Any
 from django.apps.config import AppConfig
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.views import APIView
 
+from payments.processors.contract import ChargeBy
+from payments.processors.registry import processor_in_use
+from payments.refusals import ProcessorFailed
+from tokens.vaults.registry import vault_in_use
 from users.roles import AUTHENTICATED, PERMISSIONS, PUBLIC
 
 API = "api/v1/"
@@ -89,7 +94,30 @@ def check_database_roles(
     ]
 
 
+def check_providers(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[checks.CheckMessage]:
+    """Vault and processor can be had as they are configured, and the one can charge what the other keeps."""
+    try:
+        vault, processor = vault_in_use(), processor_in_use()
+        charge_by = processor.charge_by(vault=vault.name)
+    except ImproperlyConfigured as missing:
+        return [checks.Error(str(missing), id="config.E005")]
+    except ProcessorFailed as unfit:
+        return [_unfit(unfit.detail)]
+    if charge_by is ChargeBy.CARD and not vault.needs_decrypted:
+        return [_unfit("The vault gives no card numbers to this processor.")]
+    return []
+
+
+def _unfit(why: str) -> checks.CheckMessage:
+    return checks.Error(
+        f"PAYMENT_PROCESSOR {settings.PAYMENT_PROCESSOR} can't charge what TOKEN_VAULT {settings.TOKEN_VAULT} keeps.",
+        hint=why,
+        id="config.E006",
+    )
+
+
 def register_checks() -> None:
     """Register all checks of the composition root."""
     checks.register(check_routes, "api")
     checks.register(check_database_roles, "database_roles")
+    checks.register(check_providers, "providers")

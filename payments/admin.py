@@ -21,6 +21,15 @@ from users.staff_screens import (
     state,
 )
 
+_DISPUTE_COLUMNS = (
+    ("dispute", ""),
+    ("reason", ""),
+    ("status", ""),
+    ("amount", "amount"),
+    ("withdrawn", "amount"),
+    ("changed", ""),
+)
+
 
 @admin.register(Payment)
 class PaymentScreen(StaffScreen):
@@ -40,7 +49,7 @@ class PaymentScreen(StaffScreen):
         (None, {"fields": ("owner", "wallet_key", "token_key", "kind", "method")}),
         (
             "Outcome",
-            {"fields": ("status_label", "decline_code", "decline_class", "failure_code", "next_action")},
+            {"fields": ("status_label", "decline_code", "decline_class", "failure_code", "awaited")},
         ),
         ("Processor", {"fields": ("processor", "processor_key", "processor_reference")}),
         ("Book", {"fields": ("transaction_key", "transfer_key")}),
@@ -56,8 +65,20 @@ class PaymentScreen(StaffScreen):
         )
 
     def panels(self, obj: Payment) -> Sequence[Panel]:
-        """Give the changes of its state."""
-        return (audit_panel("payment", obj.id),)
+        """Give its disputes, where there are any, and the changes of its state."""
+        disputes = [
+            (
+                dispute.processor_reference,
+                dispute.reason or NOTHING,
+                state(dispute.status),
+                amount_cell(dispute.amount, dispute.currency),
+                amount_cell(dispute.withdrawn, dispute.currency),
+                moment(dispute.updated_at),
+            )
+            for dispute in obj.disputes.order_by("-id")
+        ]
+        changes = audit_panel("payment", obj.id)
+        return (Panel("Disputes", _DISPUTE_COLUMNS, disputes), changes) if disputes else (changes,)
 
     @admin.display(description="payment")
     def payment(self, payment: Payment) -> SafeString:
@@ -97,6 +118,11 @@ class PaymentScreen(StaffScreen):
     @admin.display(description="reason")
     def reason(self, payment: Payment) -> str | SafeString:
         return payment.decline_code or payment.failure_code or NOTHING
+
+    @admin.display(description="waits for")
+    def awaited(self, payment: Payment) -> str:
+        # What else there is lets its holder confirm the charge.
+        return str((payment.next_action or {}).get("type", NOTHING))
 
     @admin.display(description="by")
     def by(self, payment: Payment) -> SafeString:

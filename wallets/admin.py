@@ -146,6 +146,11 @@ class WalletScreen(StaffScreen):
             Figure("Balance", self._explained_balance(obj)),
             Figure("Held", amount_cell(account.held, obj.currency)),
             Figure("Available", amount_cell(account.balance - account.held, obj.currency)),
+            *(
+                [Figure("Owed to us", amount_cell(account.receivable, obj.currency))]
+                if account.receivable
+                else []
+            ),
             Figure("Status", state(status_now(obj))),
         )
 

@@ -105,6 +105,13 @@ FIGURES = (
     ),
     Figure(
         GaugeMetricFamily,
+        "open_wallet_receivables_minor_units",
+        "What customers owe for charges that were taken back after they had spent them.",
+        ("currency",),
+        "SELECT currency, sum(receivable) FROM transactions_ledgeraccount WHERE receivable > 0 GROUP BY currency",
+    ),
+    Figure(
+        GaugeMetricFamily,
         "open_wallet_failed_work",
         "Work that failed five times in a row or more and is for people to look at, by kind.",
         ("kind",),

@@ -6,7 +6,9 @@ from django.test import RequestFactory
 
 from payments.admin import PaymentScreen
 from payments.models import Payment
-from tests.payments.customers import DECLINED, Customer
+from payments.sandbox_provider import deliver_sandbox_webhooks
+from payments.webhooks import sweep_due_events
+from tests.payments.customers import DECLINED, IS_DISPUTED, Customer
 
 
 @pytest.fixture
@@ -53,3 +55,25 @@ def test_when_a_payment_is_looked_at_then_nobody_changes_it(customer, screen):
     values = {name: getattr(screen, name)(payment) for name in shown if hasattr(screen, name)}
     assert str(payment.transfer_id) in values["transfer_key"]
     assert "failed" in values["status_label"]
+
+
+def test_when_a_charge_waits_for_its_customer_then_staff_see_for_what_and_not_the_secret(customer, screen):
+    customer.top_up(customer.card().id, 2500)
+    payment = customer.payments[0]
+    payment.next_action = {"type": "use_stripe_sdk", "client_secret": "pi_1_secret_2"}
+
+    shown = screen.get_readonly_fields(RequestFactory().get("/"), payment)
+
+    assert screen.awaited(payment) == "use_stripe_sdk"
+    assert "next_action" not in shown
+
+
+def test_when_a_charge_is_disputed_then_its_screen_tells_how_the_dispute_stands(customer, screen):
+    customer.top_up(customer.card(IS_DISPUTED).id, 2500)
+    deliver_sandbox_webhooks()
+    sweep_due_events(limit=10_000)
+
+    disputes, _changes = screen.panels(customer.payments[0])
+
+    assert (disputes.title, len(disputes.rows)) == ("Disputes", 1)
+    assert "open" in str(disputes.rows[0][2])

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from celery import current_app
 from django.db import connection
 from uuid_utils.compat import uuid7
 
@@ -306,3 +307,18 @@ def test_when_the_transactions_history_is_asked_then_it_tells_pending_and_comple
         (None, "pending", customer.actor),
         ("pending", "completed", "system:reconciliation"),
     ]
+
+
+def test_when_the_outcome_is_unknown_then_a_bell_is_rung_for_it_once(
+    customer, as_customer, settings, monkeypatch
+):
+    settings.REDIS_URL = "redis://broker.invalid"
+    rung = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, **_options: rung.append((name, args)))
+    path, known = f"/wallet/{customer.wallet_id}/fund", customer.card().id
+    body = {"amount": 2500, "currency": "USD", "token_id": str(customer.card(TIMES_OUT).id)}
+
+    as_customer.post(path, {**body, "token_id": str(known)}, key="known")
+    unknown = [as_customer.post(path, body, key="unknown").json() for _ in range(2)]
+
+    assert rung == [("payments.reconcile_payment", (unknown[0]["payment_id"],))]

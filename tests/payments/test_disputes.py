@@ -17,14 +17,12 @@ from payments.models import Dispute, Payment, ProviderEvent, SandboxDispute
 from payments.processors.contract import DisputeFacts, DisputeStage
 from payments.sandbox_provider import decide_sandbox_dispute, deliver_sandbox_webhooks
 from payments.webhooks import sweep_due_events
-from tests.payments.customers import SUCCEEDS, TIMES_OUT, Customer, sweep_later, unkeyed
+from tests.payments.customers import IS_DISPUTED, SUCCEEDS, TIMES_OUT, Customer, sweep_later, unkeyed
 from transactions.models import LedgerAccount, Transaction
 from transactions.money import Money
 from wallets.lifecycle import reactivate_wallet
 from wallets.models import Wallet
 from wallets.transfers import pay
-
-IS_DISPUTED = "4000000000000259"
 
 
 def facts_of(payment: Payment, **changes: Any) -> DisputeFacts:
