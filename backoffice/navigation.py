@@ -127,7 +127,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
             ),
             Entry(
                 _("Adjustments"),
-                "admin:wallets_adjustment_changelist",
+                "backoffice:adjustments",
                 ("adjustment:request", "adjustment:decide", "audit:read"),
                 "adjust",
                 "j",

@@ -5,7 +5,7 @@ from django.urls import URLPattern, include, path
 
 from backoffice.demo_page import demo_page
 from backoffice.front_page import front_page
-from backoffice.views import refunds
+from backoffice.views import adjustments, refunds
 from backoffice.views.home import home
 from backoffice.views.search import search
 from backoffice.views.test_clock import test_clock
@@ -16,6 +16,12 @@ STAFF_PAGES: list[URLPattern] = [
     path("search/", search, name="search"),
     path("time-zone/", time_zone, name="time-zone"),
     *([path("test-clock/", test_clock, name="test-clock")] if settings.SANDBOX else []),
+    path("adjustments/", adjustments.adjustments, name="adjustments"),
+    path("adjustments/decide/", adjustments.decide_on_many, name="adjustments-decide"),
+    path("adjustments/<uuid:adjustment_id>/", adjustments.adjustment, name="adjustment"),
+    path("adjustments/<uuid:adjustment_id>/approve/", adjustments.approve, name="adjustment-approve"),
+    path("adjustments/<uuid:adjustment_id>/reject/", adjustments.reject, name="adjustment-reject"),
+    path("adjustments/of/<uuid:wallet_id>/", adjustments.ask_for, name="adjustment-ask"),
     path("refunds/", refunds.refunds, name="refunds"),
     path("refunds/decide/", refunds.decide_on_many, name="refunds-decide"),
     path("refunds/<uuid:refund_id>/", refunds.refund, name="refund"),

@@ -1,14 +1,11 @@
 """Wallets in the back office: to find and to read. Their life is changed by use cases alone."""
 
 from collections.abc import Sequence
-from typing import Any
-from uuid import UUID
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -16,9 +13,6 @@ from events.clock import now_of
 from events.screens import audit_panel
 from transactions.admin import latest_lines_panel
 from transactions.amount_cells import amount_cell
-from transactions.idempotency import Answer, KeyedCall
-from transactions.refusals import Refusal
-from users.refusals import Refusal as PersonRefusal
 from users.staff_screens import (
     NOTHING,
     Figure,
@@ -26,24 +20,10 @@ from users.staff_screens import (
     StaffScreen,
     identifier,
     moment,
-    principal_of,
     screen_url,
     state,
 )
-from wallets.adjustments import MAY_DECIDE, approve_adjustment, reject_adjustment
-from wallets.models import Adjustment, AdjustmentStatus, Wallet, WalletStatus
-
-LONGEST_REASON = 500
-
-
-def why_not(request: HttpRequest, adjustment: Adjustment) -> str:
-    """Tell why whoever is logged in can't decide on the adjustment; nothing where they can."""
-    principal = principal_of(request)
-    if not principal.may(MAY_DECIDE):
-        return "Your role may not decide on adjustments."
-    if adjustment.requested_by == principal.id:
-        return "You have asked for this adjustment yourself: somebody else has to decide on it."
-    return ""
+from wallets.models import Adjustment, Wallet, WalletStatus
 
 
 def status_now(wallet: Wallet) -> str:
@@ -186,54 +166,6 @@ class AdjustmentScreen(StaffScreen):
         "transfer",
         "created",
     )
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the decision, ahead of Django's own route for whatever else stands behind an id."""
-        decide = self.admin_site.admin_view(self.decide)
-        return [
-            path("<uuid:adjustment_id>/decide/", decide, name="wallets_adjustment_decide"),
-            *super().get_urls(),
-        ]
-
-    def decide(self, request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
-        """Approve or reject by the use case, and say on the adjustment's screen what came of it."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if not Adjustment.objects.filter(id=adjustment_id).exists():
-            raise Http404
-        reason = request.POST.get("reason", "").strip()
-        principal = principal_of(request)
-        call = KeyedCall(principal.name, key="", fingerprint=b"", render=lambda _done: Answer(200, b""))
-        try:
-            match request.POST.get("decision"):
-                case "approve":
-                    approve_adjustment(adjustment_id=adjustment_id, principal=principal, call=call)
-                    messages.success(request, "The adjustment is approved and posted.")
-                case "reject" if 0 < len(reason) <= LONGEST_REASON and "\0" not in reason:
-                    reject_adjustment(
-                        adjustment_id=adjustment_id, reason=reason, principal=principal, call=call
-                    )
-                    messages.success(request, "The adjustment is rejected.")
-                case _:
-                    messages.error(request, "Say why you reject it, in up to 500 characters.")
-        except (Refusal, PersonRefusal) as refused:
-            messages.error(request, refused.detail)
-        return HttpResponseRedirect(screen_url("wallets.adjustment", adjustment_id))
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the adjustment, and the decision while it waits for one."""
-        adjustment = self.get_object(request, object_id)
-        waits = adjustment is not None and adjustment.status == AdjustmentStatus.PENDING
-        context = {"is_undecided": waits, "why_not": why_not(request, adjustment) if adjustment else ""}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     @admin.display(description="adjustment")
     def adjustment(self, adjustment: Adjustment) -> SafeString:

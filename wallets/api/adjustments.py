@@ -1,9 +1,11 @@
 """Corrections of balances over HTTP, for staff."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,12 +17,29 @@ from transactions.money import MAXIMUM_AMOUNT, Money
 from users.api.answers import answer, json_bytes
 from users.api.authentication import caller
 from users.api.bodies import StrictBody, TextField
-from users.api.pages import PageQuery, page, seek_rows
+from users.api.csv_files import csv_answer, text_cell
+from users.api.pages import PageQuery, Seek, page, seek_rows
 from users.api.views import StrictViewSet
 from wallets import adjustments
 from wallets.adjustments import MAY_ASK, MAY_DECIDE, as_shown
 from wallets.api.serializers import ReasonBody
 from wallets.models import Adjustment, AdjustmentStatus
+
+CSV_PAGE = 500
+COLUMNS = (
+    "created_at",
+    "id",
+    "wallet_id",
+    "amount",
+    "currency",
+    "reason",
+    "status",
+    "requested_by",
+    "decided_by",
+    "decided_at",
+    "decision_reason",
+    "transaction_id",
+)
 
 
 class SignedAmountField(AmountField):
@@ -56,6 +75,9 @@ class AdjustmentQuery(PageQuery):
 
     status = serializers.ChoiceField(choices=AdjustmentStatus.choices, required=False)
     wallet_id = serializers.UUIDField(required=False)
+    format = serializers.ChoiceField(
+        choices=["json", "csv"], default="json", help_text="`csv` exports all that match, not one page."
+    )
 
 
 class AdjustmentView(serializers.Serializer[Any]):
@@ -95,6 +117,23 @@ def _show(stored_resource: str) -> bytes:
     return json_bytes(as_shown(Adjustment.objects.get(id=resource_id(stored_resource))))
 
 
+def _csv_rows(found: QuerySet[Adjustment]) -> Iterator[Sequence[Any]]:
+    yield COLUMNS
+    key: tuple[Any, ...] | None = None
+    while rows := seek_rows(found, Seek(key=key, is_backwards=False, count=CSV_PAGE), by=["id"]):
+        for adjustment in rows:
+            cells = {
+                **as_shown(adjustment),
+                "amount": Money(adjustment.amount, adjustment.currency).major,
+                "reason": text_cell(adjustment.reason),
+                "decision_reason": text_cell(adjustment.decision_reason),
+                "created_at": adjustment.created_at.isoformat(),
+                "decided_at": adjustment.decided_at.isoformat() if adjustment.decided_at else "",
+            }
+            yield tuple("" if cells[name] is None else cells[name] for name in COLUMNS)
+        key = (str(rows[-1].id),)
+
+
 class AdjustmentViewSet(StrictViewSet):
     """Corrections of balances: one member of staff asks, another one decides."""
 
@@ -107,12 +146,14 @@ class AdjustmentViewSet(StrictViewSet):
     keys = {"create": "required", "approve": "accepted", "reject": "accepted"}
 
     @extend_schema(parameters=[AdjustmentQuery], responses=AdjustmentPage)
-    def list(self, request: Request) -> HttpResponse:
-        """List adjustments, newest first."""
+    def list(self, request: Request) -> HttpResponseBase:
+        """List adjustments, newest first; as a CSV file with `format=csv`."""
         query = AdjustmentQuery.read(request)
         found = Adjustment.objects.filter(
             **{name: query[name] for name in ("status", "wallet_id") if name in query}
         )
+        if query["format"] == "csv":
+            return csv_answer(_csv_rows(found), filename="adjustments.csv")
         return answer(
             page(
                 request,
