@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections, transaction
+from django.urls import get_resolver
 
 from events import clock
 from payments.processors import circuit_breaker
@@ -112,6 +113,12 @@ def database_environment(django_db_setup: None) -> dict[str, str]:
         )
     environment["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
     return environment
+
+
+@pytest.fixture(scope="session", autouse=True)
+def routes() -> None:
+    """Read the routes while the settings are nobody's: some are there in a sandbox only."""
+    _ = get_resolver().url_patterns
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import pytest
 import structlog
 from django.test import Client
+from django.utils.module_loading import autodiscover_modules
 from structlog.testing import capture_logs
 
 from config import sweep_outcomes
@@ -119,7 +120,7 @@ def test_when_the_right_was_lost_since_the_log_in_then_nothing_is_tried(made_due
 
 @pytest.mark.parametrize("kind", sorted(failed_work.kinds))
 def test_when_a_kind_is_listed_then_its_bell_is_a_task_and_nothing_is_made_due_without_a_row(kind):
-    app.loader.import_default_modules()
+    autodiscover_modules("tasks")
 
     assert failed_work.kinds[kind].task in app.tasks
     assert not failed_work.kinds[kind].make_due("01900000-0000-7000-8000-000000000000")
