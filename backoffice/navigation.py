@@ -95,7 +95,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
         (
             Entry(
                 _("Transfers"),
-                "admin:transactions_transfer_changelist",
+                "backoffice:transfers",
                 ("transaction:read",),
                 "transfer",
                 "f",
@@ -103,7 +103,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
             ),
             Entry(
                 _("Transactions"),
-                "admin:transactions_transaction_changelist",
+                "backoffice:transactions",
                 ("transaction:read",),
                 "list",
                 "t",

@@ -5,7 +5,7 @@ from django.urls import URLPattern, include, path
 
 from backoffice.demo_page import demo_page
 from backoffice.front_page import front_page
-from backoffice.views import adjustments, refunds
+from backoffice.views import adjustments, explorer, refunds
 from backoffice.views.home import home
 from backoffice.views.search import search
 from backoffice.views.test_clock import test_clock
@@ -22,6 +22,10 @@ STAFF_PAGES: list[URLPattern] = [
     path("adjustments/<uuid:adjustment_id>/approve/", adjustments.approve, name="adjustment-approve"),
     path("adjustments/<uuid:adjustment_id>/reject/", adjustments.reject, name="adjustment-reject"),
     path("adjustments/of/<uuid:wallet_id>/", adjustments.ask_for, name="adjustment-ask"),
+    path("transactions/", explorer.transactions, name="transactions"),
+    path("transactions/file/", explorer.transactions_file, name="transactions-file"),
+    path("transfers/", explorer.transfers, name="transfers"),
+    path("transfers/file/", explorer.transfers_file, name="transfers-file"),
     path("refunds/", refunds.refunds, name="refunds"),
     path("refunds/decide/", refunds.decide_on_many, name="refunds-decide"),
     path("refunds/<uuid:refund_id>/", refunds.refund, name="refund"),
