@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils.module_loading import autodiscover_modules
 
 from config.celery import app
 from config.schedule import BEAT, QUEUES, ROUTES
@@ -19,12 +20,12 @@ APPS = ("backoffice", "config", "events", "payments", "tokens", "transactions", 
 @pytest.fixture
 def tasks() -> dict[str, Any]:
     """Every task that is ours, by its name."""
-    app.loader.import_default_modules()
+    autodiscover_modules("tasks")
     return {name: task for name, task in app.tasks.items() if task.__module__.split(".")[0] in APPS}
 
 
 def test_every_entry_of_the_beat_table_names_a_task() -> None:
-    app.loader.import_default_modules()
+    autodiscover_modules("tasks")
 
     assert {entry["task"] for entry in BEAT.values()} - set(app.tasks) == set()
 

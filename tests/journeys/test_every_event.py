@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.module_loading import autodiscover_modules
 from standardwebhooks.webhooks import Webhook
 
 from config.celery import app
@@ -77,7 +78,7 @@ class Customer:
 
 def every_sweep_runs() -> None:
     """Run what beat would have run; each twice, since one may make work for another."""
-    app.loader.import_default_modules()
+    autodiscover_modules("tasks")
     for _ in range(2):
         for entry in BEAT.values():
             if entry["schedule"] <= 60:
