@@ -74,7 +74,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
         (
             Entry(
                 _("Customers"),
-                "admin:users_user_changelist",
+                "backoffice:customers",
                 ("customer:read",),
                 "people",
                 "c",
@@ -82,7 +82,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
             ),
             Entry(
                 _("Wallets"),
-                "admin:wallets_wallet_changelist",
+                "backoffice:wallets",
                 ("wallet:read",),
                 "wallet",
                 "w",

@@ -5,7 +5,7 @@ from django.urls import URLPattern, include, path
 
 from backoffice.demo_page import demo_page
 from backoffice.front_page import front_page
-from backoffice.views import adjustments, explorer, refunds
+from backoffice.views import adjustments, annotations, customers, explorer, refunds, wallets
 from backoffice.views.home import home
 from backoffice.views.search import search
 from backoffice.views.test_clock import test_clock
@@ -15,6 +15,21 @@ STAFF_PAGES: list[URLPattern] = [
     path("", home, name="home"),
     path("search/", search, name="search"),
     path("time-zone/", time_zone, name="time-zone"),
+    path("customers/", customers.customers, name="customers"),
+    path("customers/<uuid:user_id>/", customers.customer, name="customer"),
+    path("customers/<uuid:user_id>/reveal/", customers.customer_reveal, name="customer-reveal"),
+    path("customers/<uuid:user_id>/deactivate/", customers.customer_deactivate, name="customer-deactivate"),
+    path("customers/<uuid:user_id>/reactivate/", customers.customer_reactivate, name="customer-reactivate"),
+    path("customers/<uuid:user_id>/sign-out/", customers.customer_sign_out, name="customer-sign-out"),
+    path("customers/<uuid:user_id>/correct/", customers.customer_correct, name="customer-correct"),
+    path("wallets/", wallets.wallets, name="wallets"),
+    path("wallets/<uuid:wallet_id>/", wallets.wallet, name="wallet"),
+    path("wallets/<uuid:wallet_id>/freeze/", wallets.wallet_freeze, name="wallet-freeze"),
+    path("wallets/<uuid:wallet_id>/unfreeze/", wallets.wallet_unfreeze, name="wallet-unfreeze"),
+    path("wallets/<uuid:wallet_id>/statement/", wallets.wallet_statement, name="wallet-statement"),
+    path("about/<str:object_type>/<uuid:object_id>/note/", annotations.note, name="note"),
+    path("about/<str:object_type>/<uuid:object_id>/tag/", annotations.tag, name="tag"),
+    path("about/<str:object_type>/<uuid:object_id>/untag/", annotations.untag, name="untag"),
     *([path("test-clock/", test_clock, name="test-clock")] if settings.SANDBOX else []),
     path("adjustments/", adjustments.adjustments, name="adjustments"),
     path("adjustments/decide/", adjustments.decide_on_many, name="adjustments-decide"),

@@ -19,6 +19,8 @@ PRIVILEGES = {
     "auth_group": ALL,
     "auth_group_permissions": ALL,
     "auth_permission": ALL,
+    "backoffice_note": APPEND,
+    "backoffice_tag": "SELECT, INSERT, DELETE",
     "django_admin_log": APPEND,
     "django_content_type": ALL,
     "django_migrations": READ,

@@ -169,6 +169,13 @@ def _pdf_answer(statement: WalletStatement) -> HttpResponse:
     )
 
 
+def statement_file(statement: WalletStatement, form: str) -> HttpResponse | StreamingHttpResponse:
+    """Answer with a statement as a file to keep: `csv` or `pdf`. Refuses with InvalidInput a PDF that is too long."""
+    if form == "pdf":
+        return _pdf_answer(statement)
+    return csv_answer(statement_rows(statement), filename=_filename(statement, "csv"))
+
+
 class StatementViewSet(StrictViewSet):
     """What a wallet's book says over a span of time, and why its balance is what it is."""
 
@@ -191,10 +198,8 @@ class StatementViewSet(StrictViewSet):
             owner_id=caller(request).owner_id,
             asked=AskedPeriod(month=query.get("month"), starts=query.get("from"), ends=query.get("to")),
         )
-        if query["format"] == "pdf":
-            return _pdf_answer(statement)
-        if query["format"] == "csv":
-            return csv_answer(statement_rows(statement), filename=_filename(statement, "csv"))
+        if query["format"] != "json":
+            return statement_file(statement, query["format"])
         return StreamingHttpResponse(
             _json_parts(statement), content_type="application/json", headers={"Cache-Control": PRIVATE}
         )
