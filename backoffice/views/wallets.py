@@ -96,6 +96,7 @@ def wallet(request: HttpRequest, wallet_id: UUID) -> HttpResponse:
         ),
         "rule": AutoTopUp.objects.select_related("token").filter(wallet_id=wallet_id).first(),
         "may_manage": principal.may("wallet:manage"),
+        "may_adjust": principal.may("adjustment:request"),
         "may_write": principal.may("customer:write"),
         "month": f"{timezone.localtime():%Y-%m}",
         "key": new_form_key(),
