@@ -5,7 +5,7 @@ PYTHON ?= python3
 LAUNCH = exec $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-browser bench chaos-payments chaos-workers manage shell install lock clean-data
+.PHONY: help run test check check-browser screenshots bench chaos-payments chaos-workers manage shell install lock clean-data
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +19,11 @@ test: ## check everything and run the whole suite; ARGS="tests/wallets -k close"
 check: ## format, style, types, imports and templates, without tests
 	@$(LAUNCH) check
 
-check-browser: ## open every page in Chromium (apt-get install chromium); ARGS=FOLDER keeps pictures
+check-browser: ## open every page, walk every journey in Chromium (apt-get install chromium); ARGS=FOLDER keeps pictures
 	@$(LAUNCH) check-browser $(ARGS)
+
+screenshots: ## the same, with the pictures in docs/screenshots
+	@$(LAUNCH) screenshots
 
 bench: ## measure speed on throw-away services; ARGS are the benchmark's own
 	@$(LAUNCH) bench $(ARGS)

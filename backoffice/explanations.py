@@ -36,7 +36,7 @@ LINES_SHOWN = 50
 OLDER_THAN = "older_than"
 
 _TYPE_COLUMNS = (("Type", ""), ("Lines", ""), ("Sum", "numeric"))
-_PROOF_COLUMNS = (("What has to hold", ""), ("What the book says", "numeric"), ("", ""))
+_PROOF_COLUMNS = (("What has to hold", ""), ("What the book says", "numeric"), ("Verdict", ""))
 _LINE_COLUMNS = (
     ("No.", ""),
     ("Completed", ""),

@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TO_RUN = ["base", "embedded"]
 TO_DEVELOP = [*TO_RUN, "development"]
 TO_BROWSE = [*TO_DEVELOP, "browser"]
+SCREENSHOTS = "docs/screenshots"
 FEWEST_TEST_PROCESSES = 2
 
 
@@ -115,9 +116,14 @@ def test(arguments: Sequence[str]) -> int:
 
 
 def check_browser(arguments: Sequence[str]) -> int:
-    """Open every page in Chromium; an argument names a folder for pictures of them."""
+    """Open every page and walk every journey in Chromium; an argument names a folder for pictures of the pages."""
     venv = _venv(TO_BROWSE)
     return subprocess.run([str(venv.python), "-m", "tests.browser", *arguments], cwd=ROOT).returncode
+
+
+def screenshots(arguments: Sequence[str]) -> int:
+    """Take the pictures of all pages that the documentation shows."""
+    return check_browser([SCREENSHOTS])
 
 
 def bench(arguments: Sequence[str]) -> int:
@@ -197,6 +203,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test": test,
     "check": check,
     "check-browser": check_browser,
+    "screenshots": screenshots,
     "bench": bench,
     "chaos-payments": chaos_payments,
     "chaos-workers": chaos_workers,

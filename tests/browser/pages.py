@@ -1,6 +1,6 @@
 """Every kind of page, opened in a real browser: light and dark, on a desk and on a phone.
 
-Used by `make check-browser`. Needs Chromium and Playwright for Python, which the tests don't.
+Used by `make check-browser` and `make screenshots`. Needs Chromium and Playwright for Python, which the tests don't.
 """
 
 import re
@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.browser.accessibility import barriers
+from tests.browser.scene import Scene
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -19,6 +22,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
+# Between and beyond the two, a page has to fit, too.
+OTHER_WIDTHS = (1920, 1100, 768)
 THEMES = ("light", "dark")
 PUBLIC_PAGES = {
     "front": "/",
@@ -29,11 +34,16 @@ PUBLIC_PAGES = {
     "login": "/admin/login/",
     "nothing": "/nothing-is-here",
 }
+# Each page of `backoffice.urls` stands here (a test compares them); `{wallet}` and the like are ids of the scene.
 STAFF_PAGES = {
     "index": "/admin/",
-    "search": "/admin/search/?q=alice@example.com",
+    "search": "/admin/search/?q={email}",
     "clock": "/admin/test-clock/",
-    "search-nothing": "/admin/search/?q=nobody",
+    "search-nothing": "/admin/search/?q=nobody-is-called-so",
+    "search-empty": "/admin/search/",
+    "time-zone": "/admin/time-zone/",
+    "records": "/admin/records/",
+    "balance-explained": "/admin/wallets/wallet/{wallet}/explain/",
 }
 # What a script draws, and what shows that it is done.
 DRAWN_LATER = {"api": ".opblock"}
@@ -43,9 +53,10 @@ REFUSED_PAGES = frozenset({"nothing"})
 
 @dataclass
 class Report:
-    """What was opened, and each thing that went wrong on the way; `expected` are refusals that are part of it."""
+    """What was opened and walked, and each thing that went wrong on the way; `expected` are refusals that are part of it."""
 
     opened: int = 0
+    journeys: int = 0
     faults: list[str] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)
 
@@ -86,10 +97,12 @@ def log_in(context: Any, base_url: str, email: str, password: str) -> None:
 
 
 def screens(context: Any, base_url: str) -> Iterator[tuple[str, str]]:
-    """Find each list of the back office, and the first object of each."""
+    """Find each of Django's lists in the back office, and the first object of each."""
     page = context.new_page()
-    page.goto(f"{base_url}/admin/")
-    lists = page.eval_on_selector_all("nav.side a", "links => links.map(link => link.getAttribute('href'))")
+    page.goto(f"{base_url}/admin/records/")
+    lists = page.eval_on_selector_all(
+        "main .tiles a", "links => links.map(link => link.getAttribute('href'))"
+    )
     for path in lists:
         name = re.sub(r"\W+", "-", path.removeprefix("/admin/").strip("/"))
         yield name, path
@@ -102,8 +115,20 @@ def screens(context: Any, base_url: str) -> Iterator[tuple[str, str]]:
     page.close()
 
 
+def look_at(page: Any, name: str, size: str, theme: str, report: Report) -> None:
+    """Note what is wrong with a page that has been opened: its width, and whatever axe finds."""
+    if is_too_wide(page):
+        report.faults.append(f"{name} ({size}): wider than the screen")
+    report.faults.extend(f"{name} ({size}, {theme}): axe: {barrier}" for barrier in barriers(page))
+    if (size, theme) == ("desk", "light"):
+        for width in OTHER_WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            if is_too_wide(page):
+                report.faults.append(f"{name} ({width} pixels): wider than the screen")
+
+
 def open_all(
-    browser: Any, *, base_url: str, email: str, password: str, pictures: Path | None = None
+    browser: Any, *, base_url: str, scene: Scene, email: str, password: str, pictures: Path | None = None
 ) -> Report:
     """Open every page in every size and theme; `pictures` is a folder for screenshots."""
     report = Report()
@@ -114,17 +139,18 @@ def open_all(
             for stage in ("public", "staff"):
                 if stage == "staff":
                     log_in(context, base_url, email, password)
-                    pages = [*STAFF_PAGES.items(), *screens(context, base_url)]
+                    ours = [(name, scene.path(path)) for name, path in STAFF_PAGES.items()]
+                    pages = [*ours, *screens(context, base_url)]
                 for name, path in pages:
                     page = context.new_page()
                     watch(page, f"{name} ({size}, {theme})" if name not in REFUSED_PAGES else name, report)
                     page.goto(f"{base_url}{path}")
                     if name in DRAWN_LATER:
                         page.wait_for_selector(DRAWN_LATER[name])
-                    if is_too_wide(page):
-                        report.faults.append(f"{name} ({size}): wider than the screen")
-                    if pictures:
-                        page.screenshot(path=str(pictures / f"{name}-{size}-{theme}.png"))
+                    if pictures and (size, theme) != ("phone", "dark"):
+                        taken = f"{width}-{theme}" if size == "desk" else f"{width}"
+                        page.screenshot(path=str(pictures / f"{name}-{taken}.png"))
+                    look_at(page, name, size, theme, report)
                     report.opened += 1
                     page.close()
             context.close()

@@ -45,14 +45,15 @@ class Caller:
 
 @dataclass(frozen=True)
 class Scene:
-    """The ids that the journeys go by."""
+    """The ids that paths are filled with, and what the journeys go by."""
 
     customer_email: str
-    wallet_id: str
-    payment_id: str
-    refund_ids: tuple[str, ...]
-    adjustment_id: str
     reference: str
+    ids: dict[str, str]
+
+    def path(self, template: str) -> str:
+        """Fill `{wallet}` and the like into a path."""
+        return template.format_map(self.ids)
 
 
 def customer(base_url: str, name: str) -> tuple[Caller, str, str]:
@@ -123,11 +124,19 @@ def make_scene(base_url: str, *, password: str) -> Scene:
     correction = {"amount": 750, "currency": "EUR", "reason": "The voucher of the autumn sale was forgotten"}
     adjustment = support.post(f"/admin/wallets/{wallet_id}/adjustments", correction)
     support.post(f"/wallet/{people[5][2]}/suspend", {"reason": "Card reported as stolen"})
+    line = first.call("GET", f"/transactions/{funded[0]['transaction_id']}")
     return Scene(
         customer_email=email,
-        wallet_id=wallet_id,
-        payment_id=funded[0]["payment_id"],
-        refund_ids=tuple(refunds),
-        adjustment_id=adjustment["id"],
         reference=reference,
+        ids={
+            "customer": first.call("GET", "/auth/me")["id"],
+            "email": email,
+            "wallet": wallet_id,
+            "payment": funded[0]["payment_id"],
+            "transaction": line["id"],
+            "transfer": line["transfer_id"],
+            "token": cards[0],
+            "refund": refunds[0],
+            "adjustment": adjustment["id"],
+        },
     )

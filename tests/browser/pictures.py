@@ -1,0 +1,15 @@
+"""Screenshots that a repository can bear."""
+
+from pathlib import Path
+
+from PIL import Image
+
+COLOURS = 64
+
+
+def make_small(folder: Path) -> None:
+    """Write each picture of the folder anew with few colours: a third of the bytes, and no eye sees it."""
+    for path in sorted(folder.glob("*.png")):
+        with Image.open(path) as picture:
+            few = picture.convert("RGB").quantize(COLOURS)
+        few.save(path, optimize=True)
