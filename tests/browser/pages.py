@@ -42,6 +42,11 @@ STAFF_PAGES = {
     "search-nothing": "/admin/search/?q=nobody-is-called-so",
     "search-empty": "/admin/search/",
     "time-zone": "/admin/time-zone/",
+    "refunds": "/admin/refunds/",
+    "refund": "/admin/refunds/{refund}/",
+    "adjustments": "/admin/adjustments/",
+    "adjustment": "/admin/adjustments/{adjustment}/",
+    "adjustment-ask": "/admin/adjustments/of/{wallet}/",
     "records": "/admin/records/",
     "balance-explained": "/admin/wallets/wallet/{wallet}/explain/",
 }

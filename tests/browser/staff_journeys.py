@@ -16,6 +16,19 @@ def why_is_the_balance_what_it_is(desk: Desk) -> None:
     desk.has(".state-agrees")
 
 
+def a_second_person_approves_a_refund(desk: Desk) -> None:
+    """Support has asked for a refund; finance looks at what it changes, and approves it by keys alone."""
+    desk.log_in("finance")
+    desk.press("g r")
+    desk.is_at("/admin/refunds/")
+    desk.press("j")
+    desk.press("Enter")
+    desk.is_at("/admin/refunds/[0-9a-f-]{36}")
+    desk.sees("What it changes")
+    desk.press("a")
+    desk.has(".messages .success")
+
+
 def what_was_this_order(desk: Desk) -> None:
     """A customer quotes the reference of an order; its transfer is there with both sides."""
     desk.log_in("support")
@@ -66,6 +79,7 @@ def times_are_shown_where_somebody_is(desk: Desk) -> None:
 
 STAFF_JOURNEYS = (
     Journey("why is the balance what it is", why_is_the_balance_what_it_is, most_clicks=10),
+    Journey("a second person approves a refund", a_second_person_approves_a_refund, most_clicks=10),
     Journey("what was this order", what_was_this_order, most_clicks=4),
     Journey("an id is opened at once", an_id_is_opened_at_once, most_clicks=3),
     Journey("everything goes by keys", everything_goes_by_keys, most_clicks=8),
