@@ -198,7 +198,9 @@ def test_when_an_address_has_a_wildcard_in_it_then_it_stands_for_itself(db: None
     assert find_people("a_b@", count=5) == [wanted.id]
 
 
-@pytest.mark.parametrize("term", ["nothing-is-called-so", "01900000-0000-7000-8000-0000000000ff", "\x00", "x" * 5000, "🙂", "0000"])
+@pytest.mark.parametrize(
+    "term", ["nothing-is-called-so", "01900000-0000-7000-8000-0000000000ff", "\x00", "x" * 5000, "🙂", "0000"]
+)
 def test_when_nothing_is_called_so_then_nothing_is_found(db: None, term: str) -> None:
     found = find(term, someone("admin"))
 
