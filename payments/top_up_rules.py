@@ -270,7 +270,7 @@ def _consent(terms: Terms, token: PaymentToken, currency: str) -> str:
     if terms.monthly_limit is not None:
         limit = f", at most {Money(terms.monthly_limit, currency)} in a calendar month"
     return (
-        f"I agree that {Money(terms.amount, currency)} is charged to my {token.brand} card ending in {token.last4}"
+        f"I agree that {Money(terms.amount, currency)} is charged to my {token.brand.capitalize()} card ending in {token.last4}"
         f" {' and '.join(occasions)}{limit}, until I switch this off."
     )
 

@@ -86,6 +86,27 @@ class Demo:
         self.page.wait_for_selector("#refund-list li:first-child .state-cancelled")
         self.page.click("#refunds summary")
 
+    def top_up_by_itself(self, *, balance: int) -> None:
+        """Agree to a rule that the next payment sets off, and let a month with a scheduled one pass."""
+        # Whether there is a rule is an answer too.
+        self.report.expected.add(404)
+        self.page.click("#top-up summary")
+        self.page.wait_for_selector("#top-up-save:enabled")
+        self.report.expected.clear()
+        self.page.fill("#top-up-form input[name=threshold]", str(balance))
+        self.page.fill("#top-up-form input[name=amount]", "25")
+        self.page.select_option("#top-up-schedule", "month:1")
+        self.page.click("#top-up-save")
+        self.page.wait_for_selector("#top-up-actions:not([hidden])")
+        self.page.click("#send-submit")
+        self.wait_for_balance(f"${balance + 20:,}.00")
+        self.page.wait_for_selector("#history-list li:has-text('Automatic top-up')")
+        self.picture("topped-up")
+        self.page.click("#top-up-month")
+        self.page.wait_for_selector(".toast-good:has-text('A month has passed: topped up')")
+        self.page.click("#top-up-remove")
+        self.page.wait_for_selector("#top-up-actions[hidden]", state="attached")
+
     def last_calls(self, count: int) -> list[str]:
         """Read the newest calls, oldest first: `POST /payment/apple-pay/init 201`."""
         calls = self.page.eval_on_selector_all(
@@ -143,6 +164,7 @@ def walk_through(
     demo.expect("the balance", found=demo.balance(), wanted=f"${start + 70:,}.00")
     demo.expect("the refusal", found=demo.last_calls(1), wanted=["POST /payment/apple-pay/process 402"])
     report.expected.clear()
+    demo.top_up_by_itself(balance=start + 70)
     if not page.is_visible("#calls-list"):
         page.click("#calls-toggle")
     page.wait_for_selector("#calls-list .call[open] .bodies")

@@ -62,7 +62,7 @@ def test_when_a_rule_is_written_then_it_is_shown_with_what_was_agreed_to(owner):
         "failures": 0,
         "cooldown_until": None,
         "disabled_reason": None,
-        "consent_text": "I agree that 20.00 USD is charged to my visa card ending in 4242 whenever less than 5.00 USD"
+        "consent_text": "I agree that 20.00 USD is charged to my Visa card ending in 4242 whenever less than 5.00 USD"
         " is available in my wallet and each month on day 31 (or its last day), at most 60.00 USD in a calendar month,"
         " until I switch this off.",
     }

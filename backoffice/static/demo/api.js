@@ -67,6 +67,10 @@ export class Api {
     return this.call("POST", `/api/v1${path}`, body, newKey());
   }
 
+  put(path, body) {
+    return this.call("PUT", `/api/v1${path}`, body, newKey());
+  }
+
   delete(path) {
     return this.call("DELETE", `/api/v1${path}`, undefined, newKey());
   }

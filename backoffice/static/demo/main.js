@@ -10,8 +10,9 @@ import { useExponents, written } from "./money.js";
 import { mountPurse } from "./purse.js";
 import { mountRefunds } from "./refunds.js";
 import { mountSend } from "./send.js";
+import { mountTopUps } from "./top_ups.js";
 
-const PANELS = [mountPurse, mountFund, mountCards, mountSend, mountRefunds, mountHistory];
+const PANELS = [mountPurse, mountFund, mountCards, mountSend, mountTopUps, mountRefunds, mountHistory];
 const TOLD_FOR_MS = 7000;
 const LOOKS_AGAIN_AFTER_MS = [4000, 8000, 12000, 20000, 30000];
 
