@@ -31,6 +31,12 @@ def _connect_to_this_machine_only(self: socket.socket, address: Any) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def whole_url_table() -> None:
+    """Load the sandbox's routes too, before a test says that it isn't one: the table is loaded once, when first asked."""
+    assert get_resolver().url_patterns
+
+
+@pytest.fixture(autouse=True, scope="session")
 def closed_network() -> Iterator[None]:
     """No test reaches anything but this machine."""
     socket.socket.connect = _connect_to_this_machine_only  # type: ignore[method-assign]
