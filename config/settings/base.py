@@ -48,6 +48,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.gateway.request_ids.RequestIdMiddleware",
     "config.gateway.access_log.AccessLogMiddleware",
+    "config.gateway.api_log.ApiLogMiddleware",
     "config.gateway.metrics.RequestMetricsMiddleware",
     "config.gateway.security_headers.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -311,6 +312,8 @@ NOTICE_THRESHOLDS = {
     "large_debit": environment.notice_large_debit,
 }
 DEMO_PASSWORD = environment.demo_password
+# How long a call of the API may wait in memory until it is written down for staff to see.
+API_LOG_EVERY_S = 1.0
 ARCHIVE_DIRECTORY = environment.archive_directory
 RETENTION_MONTHS = {
     "events_event": environment.retention_months_events,

@@ -17,3 +17,5 @@ WHITENOISE_AUTOREFRESH = True
 RATE_LIMITS = dict.fromkeys(RATE_LIMITS)  # noqa: F405
 # A replica of somebody's real database would be read by the tests; those of the replica make their own.
 DATABASES.pop("replica", None)  # noqa: F405
+# Tests write the log of calls down themselves, on their own connection.
+API_LOG_EVERY_S = 0
