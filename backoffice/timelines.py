@@ -88,13 +88,15 @@ def timeline(subject: Subject, *, kind: str = "", older_than: UUID | None = None
     sources = [SOURCES[kind]] if kind in SOURCES else [SOURCES[one] for one in KINDS if one != "looks"]
     found = [one for read in sources for one in read(subject, older_than, PAGE_SIZE + 1)]
     newest = nlargest(PAGE_SIZE + 1, found, key=lambda one: one.id)
-    page = newest[:PAGE_SIZE]
+    cursor = newest[PAGE_SIZE - 1].id if len(newest) > PAGE_SIZE else None
+    # An event gets its id when it is published, a moment after it happened.
+    page = sorted(newest[:PAGE_SIZE], key=lambda one: (one.at, one.id), reverse=True)
     previous = ""
     for place, one in enumerate(page):
         if one.request_id and one.request_id == previous:
             page[place] = replace(one, follows_request=True)
         previous = one.request_id
-    return Timeline(page, page[-1].id if len(newest) > PAGE_SIZE else None)
+    return Timeline(page, cursor)
 
 
 def _in_words(name: str) -> str:
