@@ -139,6 +139,30 @@ NAVIGATION: Final[tuple[Section, ...]] = (
         _("Control"),
         (
             Entry(
+                _("Webhook deliveries"),
+                "admin:events_webhookdelivery_changelist",
+                ("event:read",),
+                "webhook",
+                "o",
+                _("What was sent to client applications, and sending it again"),
+            ),
+            Entry(
+                _("Failed work"),
+                "admin:events_failedwork_changelist",
+                (STAFF,),
+                "failed",
+                "x",
+                _("What keeps failing, and having it tried again"),
+            ),
+            Entry(
+                _("Files"),
+                "backoffice:files",
+                ("report:read",),
+                "download",
+                "e",
+                _("Exports that were made in the background"),
+            ),
+            Entry(
                 _("Audit"),
                 "admin:events_auditentry_changelist",
                 ("audit:read",),

@@ -41,6 +41,8 @@ BEAT: dict[str, Entry] = {
     "destroy card data that nothing names": {"task": "tokens.sweep_vault", "schedule": 3600.0},
     "purge expired counters of calls": {"task": "config.purge_expired_counters", "schedule": 900.0},
     "forget ended sessions": {"task": "users.forget_ended_sessions", "schedule": 3600.0},
+    "make the files that staff wait for": {"task": "backoffice.make_due_exports", "schedule": 15.0},
+    "forget old files": {"task": "backoffice.forget_old_exports", "schedule": 24 * 3600.0},
     "free holds that have expired": {"task": "wallets.expire_due_holds", "schedule": 5.0},
     "end suspensions that ran out": {"task": "wallets.end_due_suspensions", "schedule": 60.0},
 }
@@ -49,6 +51,7 @@ MONEY, WEBHOOKS, REPORTS = "money", "webhooks", "reports"
 QUEUES = (MONEY, WEBHOOKS, REPORTS)
 
 ROUTES = {
+    "backoffice.*": {"queue": REPORTS},
     "config.*": {"queue": REPORTS},
     "events.*": {"queue": WEBHOOKS},
     "events.archive_partitions": {"queue": REPORTS},

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_safe
 
 from backoffice.explorers import TRANSACTIONS, TRANSFERS, Explorer, asked_in
 from backoffice.key_pages import key_page
-from backoffice.staff_pages import staff_page
+from backoffice.saved_views import views_for
+from backoffice.staff_pages import person_of, staff_page
 from users.api.csv_files import csv_answer
 from users.staff_screens import principal_of, record_look
 
@@ -55,6 +56,7 @@ def _listed(request: HttpRequest, explorer: Explorer, title: str) -> HttpRespons
         "form": form,
         "problems": [(form.fields[name].label, errors) for name, errors in form.errors.items()],
         "page": key_page(request, found),
+        "views": views_for(person_of(request), explorer=explorer.name),
         "query": asked_in(request.GET).urlencode(),
         "may_export": principal_of(request).may(MAY_EXPORT),
     }
