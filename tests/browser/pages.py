@@ -38,6 +38,7 @@ PUBLIC_PAGES = {
 STAFF_PAGES = {
     "index": "/admin/",
     "search": "/admin/search/?q={email}",
+    "clock": "/admin/test-clock/",
     "search-nothing": "/admin/search/?q=nobody-is-called-so",
     "search-empty": "/admin/search/",
     "time-zone": "/admin/time-zone/",
