@@ -44,6 +44,8 @@ class Offences(HTMLParser):
 
 
 def details(scene: Scene) -> Iterator[str]:
+    yield f"/admin/customers/{scene.alice.id}/"
+    yield f"/admin/wallets/{scene.alices_wallet}/"
     yield f"/admin/wallets/wallet/{scene.alices_wallet}/change/"
     yield f"/admin/transactions/ledgeraccount/{scene.alices_wallet}/change/"
     yield f"/admin/transactions/transfer/{scene.transfer}/change/"
