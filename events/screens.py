@@ -10,11 +10,12 @@ from events.models import AuditEntry
 from users.staff_screens import NOTHING, Panel, actor, moment, screen_url
 
 
-def audit_panel(object_type: str, object_id: object) -> Panel:
-    """Show the latest entries of the audit trail about one object."""
-    entries = AuditEntry.objects.filter(object_type=object_type, object_id=str(object_id)).order_by("-id")[
-        :20
-    ]
+def audit_panel(object_type: str, object_id: object, *, has_looks: bool = True) -> Panel:
+    """Show the latest entries of the audit trail about one object; without `has_looks` only what changed it."""
+    about = AuditEntry.objects.filter(object_type=object_type, object_id=str(object_id))
+    if not has_looks:
+        about = about.exclude(action__endswith=".viewed").exclude(action__endswith=".read")
+    entries = about.order_by("-id")[:20]
     columns = (("When", ""), ("Action", ""), ("From", ""), ("To", ""), ("By", ""), ("Reason", ""))
     rows = [
         (

@@ -82,7 +82,7 @@ def adjustment(request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
         "adjustment": found,
         "account": account,
         "why_not": _why_not(found, principal_of(request)),
-        "history": audit_panel("adjustment", adjustment_id),
+        "history": audit_panel("adjustment", adjustment_id, has_looks=False),
         "is_rejecting": request.GET.get("decide") == REJECT,
         "form_key": new_form_key(),
         "longest_reason": LONGEST_REASON,

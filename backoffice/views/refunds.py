@@ -99,7 +99,7 @@ def refund(request: HttpRequest, refund_id: UUID) -> HttpResponse:
         "refund": found,
         "why_not": _told_of(review.obstacle),
         "room": room_left(principal.id, found.currency),
-        "history": audit_panel("refund", refund_id),
+        "history": audit_panel("refund", refund_id, has_looks=False),
         "earlier": Refund.objects.filter(wallet_id=found.wallet_id)
         .exclude(id=refund_id)
         .order_by("-id")[:10],

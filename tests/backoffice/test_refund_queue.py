@@ -323,10 +323,13 @@ def test_when_many_are_rejected_without_a_reason_or_none_is_marked_then_nothing_
 def test_when_a_refund_has_a_past_then_its_page_tells_all_of_it(
     customer: Customer, refund: Refund, finance: User
 ) -> None:
+    client = browser_of(finance)
     reject(refund)
+    page_of(client, refund)
 
-    page = page_of(browser_of(finance), refund)
+    page = page_of(client, refund)
 
+    assert "screen.viewed" not in page
     assert "refund.requested" in page
     assert "refund.rejected" in page
     assert "not so" in page
