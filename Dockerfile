@@ -31,8 +31,8 @@ COPY backoffice /wallet/backoffice
 COPY templates /wallet/templates
 COPY deploy/image/build.env /wallet/build.env
 # Style sheets and scripts are hashed and compressed here; the settings want to be complete, so these are no secrets.
-RUN cd /wallet; \
-    set -a; . ./build.env; set +a; \
+WORKDIR /wallet
+RUN set -a; . ./build.env; set +a; \
     venv/bin/python manage.py collectstatic --no-input; \
     rm build.env; \
     venv/bin/python -m compileall -q -x venv .
@@ -44,9 +44,10 @@ RUN apt-get update; \
     apt-get upgrade --yes; \
     apt-get install --yes --no-install-recommends python3 ca-certificates; \
     rm -rf /var/lib/apt/lists/*; \
-    useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin wallet
+    useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin wallet; \
+    install --directory --owner=wallet --group=wallet /run/stream
 COPY --from=build /wallet /wallet
-COPY deploy/image/healthy.py /wallet/healthy.py
+COPY deploy/image/healthy.py deploy/image/start.sh /wallet/
 WORKDIR /wallet
 ENV PATH=/wallet/venv/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
@@ -60,4 +61,5 @@ USER 10001:10001
 EXPOSE 8000
 # The file system may be read-only but for /tmp, which holds the workers' metrics and heartbeats.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["python", "healthy.py"]
+ENTRYPOINT ["/bin/sh", "/wallet/start.sh"]
 CMD ["gunicorn", "config.wsgi:application", "--config", "config/gunicorn.py"]

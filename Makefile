@@ -5,7 +5,7 @@ PYTHON ?= python3
 LAUNCH = exec $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-browser screenshots bench chaos-payments chaos-workers manage shell install lock clean-data
+.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers manage shell install lock clean-data
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,12 @@ check-browser: ## open every page, walk every journey in Chromium (apt-get insta
 
 screenshots: ## the same, with the pictures in docs/screenshots
 	@$(LAUNCH) screenshots
+
+check-deploy: ## give the image, compose, Kubernetes, alert and workflow files to their own checkers
+	@$(LAUNCH) check-deploy
+
+check-image: ## execute the Dockerfile in a fresh Debian root and run what it makes (as root; apt-get install mmdebstrap)
+	@$(LAUNCH) check-image
 
 bench: ## measure speed on throw-away services; ARGS are the benchmark's own
 	@$(LAUNCH) bench $(ARGS)

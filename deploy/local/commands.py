@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from deploy.checkers import check_deployment
+from deploy.image import check as image
 from deploy.local import application
 from deploy.local.bootstrap import VirtualEnvironment
 from deploy.local.checks import run_checks
 from deploy.local.console import say
-from deploy.local.data_directory import DataDirectory, write_private_json
+from deploy.local.data_directory import DataDirectory, new_secrets, write_private_json
 from deploy.local.environment import (
+    APPLICATION_SECRETS,
     PRODUCTION,
     SANDBOX,
     SETTINGS,
@@ -126,6 +129,21 @@ def screenshots(arguments: Sequence[str]) -> int:
     return check_browser([SCREENSHOTS])
 
 
+def check_image(arguments: Sequence[str]) -> int:
+    """Execute the Dockerfile in a fresh Debian root and run what it makes, on throw-away services."""
+    venv = _venv(TO_RUN)
+    with _throw_away_services(venv, durable=False) as (_, services):
+        made = new_secrets()
+        return image.check_image(
+            services=services, secrets={name: made[name] for name in APPLICATION_SECRETS}
+        )
+
+
+def check_deploy(arguments: Sequence[str]) -> int:
+    """Give each file that deploys or watches an installation to its own checker."""
+    return check_deployment()
+
+
 def bench(arguments: Sequence[str]) -> int:
     """Measure on throw-away services with durable settings."""
     venv = _venv(TO_DEVELOP)
@@ -204,6 +222,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "check": check,
     "check-browser": check_browser,
     "screenshots": screenshots,
+    "check-deploy": check_deploy,
+    "check-image": check_image,
     "bench": bench,
     "chaos-payments": chaos_payments,
     "chaos-workers": chaos_workers,

@@ -1,0 +1,81 @@
+"""Gives each file that deploys or watches an installation to its own checker: `make check-deploy`.
+
+The checkers are developers' tools that nothing of the application needs. They live in a venv of their own, made from
+requirements/deploy.txt when they are asked for the first time.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.local.console import say
+from deploy.local.refusals import CannotStart
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIREMENTS = ROOT / "requirements" / "deploy.txt"
+TOOLS = ROOT / ".data" / "checkers"
+
+
+def check_deployment() -> int:
+    """Run all checkers; print what the failing ones say and return 1 if there are any.
+
+    Refuses with CannotStart where a checker is missing and can't be installed.
+    """
+    tools = _tools()
+    manifests = sorted(str(path) for path in (ROOT / "deploy/kubernetes").rglob("*.yaml"))
+    objects = [path for path in manifests if not path.endswith(("kustomization.yaml", ".patch.yaml"))]
+    checks: dict[str, Sequence[str]] = {
+        "hadolint": [tools("hadolint"), "Dockerfile"],
+        "compose": [tools("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "compose.yaml"],
+        "kubernetes": [
+            *(tools("kubernetes-validate"), "--strict", "--quiet"),
+            *objects,
+        ],
+    }
+    failed = [name for name, command in checks.items() if not _passes(name, command)]
+    say(
+        f"Deployment files ({', '.join(checks)}): "
+        + (f"failed: {', '.join(failed)}." if failed else "all passed.")
+    )
+    return 1 if failed else 0
+
+
+def _passes(name: str, command: Sequence[str]) -> bool:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        say(f"── {name} ──\n{(done.stdout + done.stderr).rstrip()}")
+    return done.returncode == 0
+
+
+class _Tools:
+    """Finds a checker by its name among those that were installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str) -> str:
+        return str(self.folder / name)
+
+
+def _tools() -> _Tools:
+    folder = Path(os.environ.get("OPEN_WALLET_TOOLS") or TOOLS)
+    stamp = folder / "installed.txt"
+    if os.environ.get("OPEN_WALLET_TOOLS") or (
+        stamp.is_file() and stamp.read_bytes() == REQUIREMENTS.read_bytes()
+    ):
+        return _Tools(folder / "bin")
+    say("Installing the checkers of deployment files …")
+    venv.create(folder, clear=True, with_pip=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
+    done = subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], capture_output=True, text=True)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+        raise CannotStart(
+            f"The checkers of requirements/deploy.txt can't be installed with {sys.executable}: {last}"
+        )
+    shutil.copy(REQUIREMENTS, stamp)
+    return _Tools(folder / "bin")
