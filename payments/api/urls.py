@@ -8,6 +8,7 @@ from payments.api.merchant_viewsets import MerchantSessionViewSet
 from payments.api.method_viewsets import MethodViewSet
 from payments.api.phone_viewsets import ApplePayViewSet, GooglePayViewSet, SessionViewSet
 from payments.api.refunds import RefundQueueViewSet, RefundViewSet
+from payments.api.reports import DashboardViewSet, ReconciliationViewSet
 from payments.api.viewsets import FundingViewSet, PaymentViewSet
 
 urlpatterns = [
@@ -75,6 +76,12 @@ urlpatterns = [
     path("refunds", RefundViewSet.as_view({"get": "list", "post": "create"}), name="refunds"),
     path("refunds/<uuid:refund_id>", RefundViewSet.as_view({"get": "retrieve"}), name="refund"),
     path("refunds/<uuid:refund_id>/cancel", RefundViewSet.as_view({"post": "cancel"}), name="refund-cancel"),
+    path("admin/dashboard", DashboardViewSet.as_view({"get": "retrieve"}), name="admin-dashboard"),
+    path(
+        "admin/reconciliation",
+        ReconciliationViewSet.as_view({"get": "retrieve"}),
+        name="admin-reconciliation",
+    ),
     path("admin/refunds", RefundQueueViewSet.as_view({"get": "list"}), name="admin-refunds"),
     path(
         "admin/refunds/<uuid:refund_id>/approve",

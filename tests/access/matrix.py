@@ -98,6 +98,8 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("GET", "/admin/adjustments"): Call(("adjustment:request", "adjustment:decide", "audit:read")),
     ("POST", "/admin/adjustments/{adjustment}/approve"): Call("adjustment:decide", {}),
     ("POST", "/admin/adjustments/{adjustment}/reject"): Call("adjustment:decide", REASON),
+    ("GET", "/admin/dashboard"): Call("report:read", query={"period": "7d"}),
+    ("GET", "/admin/reconciliation"): Call("report:read", query={"days": "2"}),
     ("GET", "/events/stream"): Call("event:read"),
     ("GET", "/admin/audit-log"): Call("audit:read"),
     ("GET", "/wallet/{wallet}/auto-top-up"): Call("wallet:read"),
