@@ -56,6 +56,7 @@ STAFF_PAGES = {
     "adjustments": "/admin/adjustments/",
     "adjustment": "/admin/adjustments/{adjustment}/",
     "adjustment-ask": "/admin/adjustments/of/{wallet}/",
+    "files": "/admin/files/",
     "records": "/admin/records/",
     "balance-explained": "/admin/wallets/wallet/{wallet}/explain/",
 }
