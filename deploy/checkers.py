@@ -1,13 +1,15 @@
 """Gives each file that deploys or watches an installation to its own checker: `make check-deploy`.
 
 The checkers are developers' tools that nothing of the application needs. They live in a venv of their own, made from
-requirements/deploy.txt when they are asked for the first time.
+requirements/deploy.txt when they are asked for the first time; promtool comes from Debian's package `prometheus`.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import venv
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +27,9 @@ def check_deployment() -> int:
 
     Refuses with CannotStart where a checker is missing and can't be installed.
     """
+    promtool = os.environ.get("PROMTOOL") or shutil.which("promtool")
+    if promtool is None:
+        raise CannotStart("make check-deploy needs promtool: apt-get install prometheus, or set PROMTOOL.")
     tools = _tools()
     manifests = sorted(str(path) for path in (ROOT / "deploy/kubernetes").rglob("*.yaml"))
     objects = [path for path in manifests if not path.endswith(("kustomization.yaml", ".patch.yaml"))]
@@ -35,13 +40,40 @@ def check_deployment() -> int:
             *(tools("kubernetes-validate"), "--strict", "--quiet"),
             *objects,
         ],
+        "alerts": [promtool, "check", "rules", "deploy/prometheus/alerts.yaml"],
+        "alerts' tests": [promtool, "test", "rules", "deploy/prometheus/alerts_test.yaml"],
+        "workflows": [
+            *(tools("check-jsonschema"), "--builtin-schema", "vendor.github-workflows"),
+            *sorted(str(path) for path in (ROOT / ".github/workflows").glob("*.yaml")),
+        ],
+        "zizmor": [tools("zizmor"), "--offline", "--quiet", ".github/workflows"],
+        "dependabot": [
+            *(tools("check-jsonschema"), "--builtin-schema", "vendor.dependabot"),
+            ".github/dependabot.yaml",
+        ],
     }
-    failed = [name for name, command in checks.items() if not _passes(name, command)]
+    with tempfile.TemporaryDirectory() as folder:
+        checks["dashboards"] = [promtool, "check", "rules", str(_as_rules(Path(folder)))]
+        failed = [name for name, command in checks.items() if not _passes(name, command)]
     say(
         f"Deployment files ({', '.join(checks)}): "
         + (f"failed: {', '.join(failed)}." if failed else "all passed.")
     )
     return 1 if failed else 0
+
+
+def _as_rules(folder: Path) -> Path:
+    """Write the expressions of all dashboards as recording rules, which promtool parses; JSON is YAML, too."""
+    expressions = [
+        target["expr"]
+        for path in sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
+        for panel in json.loads(path.read_text())["panels"]
+        for target in panel["targets"]
+    ]
+    rules = [{"record": f"panel:number:{number}", "expr": expr} for number, expr in enumerate(expressions)]
+    path = folder / "dashboards.yaml"
+    path.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}))
+    return path
 
 
 def _passes(name: str, command: Sequence[str]) -> bool:

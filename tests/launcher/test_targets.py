@@ -48,16 +48,23 @@ def test_when_a_target_is_made_then_it_calls_the_launcher(arguments: list[str], 
 
 @pytest.mark.parametrize(
     ("failing", "made"),
-    [("", ["test", "check-browser"]), ("test", ["test"]), ("check-browser", ["test", "check-browser"])],
+    [
+        ("", ["test", "check-browser", "check-deploy"]),
+        ("test", ["test"]),
+        ("check-browser", ["test", "check-browser"]),
+        ("check-deploy", ["test", "check-browser", "check-deploy"]),
+    ],
 )
-def test_when_ci_runs_then_it_makes_test_and_check_browser_and_passes_their_exit_codes_on(
+def test_when_ci_runs_then_it_makes_test_and_both_checks_and_passes_their_exit_codes_on(
     tmp_path: Path, failing: str, made: list[str]
 ) -> None:
     pretended_make = tmp_path / "make"
     pretended_make.write_text(f'#!/bin/sh\necho "made $* in $PWD"\n[ "$1" != "{failing}" ] || exit 3\n')
     pretended_chromium = tmp_path / "chromium"
     pretended_chromium.write_text("#!/bin/sh\n")
-    for program in (pretended_make, pretended_chromium):
+    pretended_promtool = tmp_path / "promtool"
+    pretended_promtool.write_text("#!/bin/sh\n")
+    for program in (pretended_make, pretended_chromium, pretended_promtool):
         program.chmod(0o755)
 
     ran = subprocess.run(
