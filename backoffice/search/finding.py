@@ -8,14 +8,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 from django.utils.safestring import SafeString
 
 from backoffice.search.kinds import KINDS, Kind
 from backoffice.staff_pages import is_open_to
 from events.models import AuditEntry, Event, OutboxEntry
 from tokens.fingerprints import reference_digest
-from tokens.models import PaymentToken
+from tokens.models import DELETED, PaymentToken
 from transactions.models import IdempotencyKey
 from users.finding import find_people
 from users.models import User
@@ -108,7 +108,8 @@ def find(quoted: str, person: User) -> Found:
     if len(exact) == 1 and len(exact[0].hits) == 1:
         return Found(exact, itself=exact[0].hits[0].url)
     _by_reference(findings, term)
-    _by_person(findings, term)
+    if wanted is None:
+        _by_person(findings, term)
     if _LAST4.fullmatch(term):
         findings.add("token", last4=term)
     return Found(groups=findings.groups())
@@ -123,12 +124,17 @@ def _uuid(term: str) -> UUID | None:
 
 def _own_page(wanted: UUID, person: User) -> str:
     """Give the page of the thing whose id it is; nothing where there is none that this person may see."""
-    for kind in KINDS.values():
-        if is_open_to(person, kind.permissions):
-            found = kind.rows().filter(pk=wanted).first()
-            url = kind.url(found) if found is not None else ""
-            if url:
-                return url
+    open_kinds = [kind for kind in KINDS.values() if is_open_to(person, kind.permissions)]
+    # All tables in one round trip; then the one that has it.
+    first, *others = (
+        kind.rows().filter(pk=wanted).order_by().values_list(Value(number))
+        for number, kind in enumerate(open_kinds)
+    )
+    for (number,) in sorted(first.union(*others, all=True)):
+        kind = open_kinds[number]
+        url: str = kind.url(kind.rows().get(pk=wanted))
+        if url:
+            return url
     return ""
 
 
@@ -198,4 +204,4 @@ def _by_person(findings: Findings, term: str) -> None:
         key = people[0].pk
         findings.add("wallet", user_id=key)
         findings.add("payment", user_id=key, count=OWN_SHOWN)
-        findings.add("token", user_id=key, count=OWN_SHOWN)
+        findings.add("token", ~Q(status=DELETED), user_id=key, count=OWN_SHOWN)
