@@ -237,17 +237,21 @@ def _stays_up(command: list[str], environment: Mapping[str, str]) -> None:
 
 
 def _start(command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, env={**environment, "PATH": environment["PATH"] + ":/usr/sbin:/sbin"})
+    reachable = {**environment, "PATH": environment["PATH"] + ":/usr/sbin:/sbin"}
+    return subprocess.Popen(command, env=reachable, start_new_session=True)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+    """End the command and its namespaces: `unshare` itself ignores TERM, and its child has changed its user."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
         try:
-            process.wait(5)
+            os.killpg(process.pid, number)
+            process.wait(10)
+        except ProcessLookupError:
+            break
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            continue
+    process.wait()
 
 
 def _run(
