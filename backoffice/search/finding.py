@@ -108,8 +108,7 @@ def find(quoted: str, person: User) -> Found:
     if len(exact) == 1 and len(exact[0].hits) == 1:
         return Found(exact, itself=exact[0].hits[0].url)
     _by_reference(findings, term)
-    if wanted is None:
-        _by_person(findings, term)
+    _by_person(findings, term)
     if _LAST4.fullmatch(term):
         findings.add("token", last4=term)
     return Found(groups=findings.groups())
