@@ -36,5 +36,6 @@ def document(value: Any) -> SafeString:
     if value is None:
         return NOTHING
     return format_html(
-        '<pre class="document" tabindex="0">{}</pre>', orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+        '<pre class="document" tabindex="0">{}</pre>',
+        orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(),
     )
