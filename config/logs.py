@@ -66,8 +66,11 @@ class JSONFormatter(logging.Formatter):
 def configure(config: dict[str, Any]) -> None:
     """Set up structlog and the standard library's logging; `config` holds the least `level` that is logged."""
     level = logging.getLevelNamesMapping()[config.get("level", "INFO")]
+    # The list stays the same one: loggers that have written a line already hold on to it.
+    processors = structlog.get_config()["processors"]
+    processors[:] = [with_context, structlog.processors.format_exc_info, rendered]
     structlog.configure(
-        processors=[with_context, structlog.processors.format_exc_info, rendered],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,

@@ -113,9 +113,10 @@ def _start_writer() -> None:
 
 
 def _keep_writing() -> None:
-    while True:
-        time.sleep(settings.API_LOG_EVERY_S)
+    while every_s := settings.API_LOG_EVERY_S:
+        time.sleep(every_s)
         _write_what_can_be()
+    _writer_of.clear()
 
 
 def _write_what_can_be() -> None:

@@ -5,6 +5,7 @@ import socket
 import ssl
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -92,6 +93,9 @@ def test_when_a_stream_is_asked_for_then_the_client_talks_to_the_other_process(c
     with pytest.raises(BrokenPipeError):
         accepted.sendall(b"from the web server")
     accepted.close()
+    until = time.monotonic() + 10
+    while not taken and time.monotonic() < until:
+        time.sleep(0.01)
     theirs, head = taken[0]
     theirs.sendall(b"from the stream")
 

@@ -20,14 +20,15 @@ def commit(work: Any) -> None:
 
 
 def lose_the_server() -> None:
-    owner = settings.DATABASES["owner"]
+    # A role may end its own sessions; the owner's role may not end those of others.
+    own = settings.DATABASES["default"]
     (pid,) = fetched("SELECT pg_backend_pid()")
     with psycopg.connect(
-        dbname=owner["NAME"],
-        user=owner["USER"],
-        password=owner["PASSWORD"],
-        host=owner["HOST"],
-        port=owner["PORT"],
+        dbname=own["NAME"],
+        user=own["USER"],
+        password=own["PASSWORD"],
+        host=own["HOST"],
+        port=own["PORT"],
     ) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
