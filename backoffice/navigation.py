@@ -70,6 +70,27 @@ NAVIGATION: Final[tuple[Section, ...]] = (
         ),
     ),
     Section(
+        _("Reports"),
+        (
+            Entry(
+                _("Dashboard"),
+                "backoffice:dashboard",
+                ("report:read",),
+                "dashboard",
+                "d",
+                _("How the business stands, beside the period before"),
+            ),
+            Entry(
+                _("Reconciliation"),
+                "backoffice:reconciliation",
+                ("report:read",),
+                "reconcile",
+                "n",
+                _("Each processor’s account by day, against the payments behind it"),
+            ),
+        ),
+    ),
+    Section(
         _("People and wallets"),
         (
             Entry(

@@ -5,7 +5,16 @@ from django.urls import URLPattern, include, path
 
 from backoffice.demo_page import demo_page
 from backoffice.front_page import front_page
-from backoffice.views import adjustments, annotations, customers, explorer, kept_lists, refunds, wallets
+from backoffice.views import (
+    adjustments,
+    annotations,
+    customers,
+    explorer,
+    kept_lists,
+    refunds,
+    reports,
+    wallets,
+)
 from backoffice.views.home import home
 from backoffice.views.search import search
 from backoffice.views.test_clock import test_clock
@@ -46,6 +55,8 @@ STAFF_PAGES: list[URLPattern] = [
     path("files/", kept_lists.files, name="files"),
     path("files/<uuid:export_id>/", kept_lists.file, name="file"),
     path("files/of/<str:explorer>/", kept_lists.ask_for_file, name="file-ask"),
+    path("dashboard/", reports.dashboard, name="dashboard"),
+    path("reconciliation/", reports.reconciliation, name="reconciliation"),
     path("refunds/", refunds.refunds, name="refunds"),
     path("refunds/decide/", refunds.decide_on_many, name="refunds-decide"),
     path("refunds/<uuid:refund_id>/", refunds.refund, name="refund"),

@@ -22,6 +22,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "files": ("report:read",),
     "file": ("report:read",),
     "file-ask": ("report:read",),
+    "dashboard": ("report:read",),
+    "reconciliation": ("report:read",),
     "refunds": ("refund:read",),
     "refunds-decide": ("refund:decide",),
     "refund": ("refund:read",),
