@@ -54,6 +54,8 @@ STAFF_PAGES = {
     "adjustment": "/admin/adjustments/{adjustment}/",
     "adjustment-ask": "/admin/adjustments/of/{wallet}/",
     "files": "/admin/files/",
+    "dashboard": "/admin/dashboard/",
+    "reconciliation": "/admin/reconciliation/",
     "records": "/admin/records/",
     "balance-explained": "/admin/wallets/wallet/{wallet}/explain/",
 }
