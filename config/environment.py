@@ -128,7 +128,7 @@ class Environment:
         "The least severe level that is logged.", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"
     )
     sentry_dsn: str = variable(
-        "Where errors are reported; nowhere when empty.", url("https", "http"), "", secret=True
+        "Kept for error reports to Sentry; nothing is sent there yet.", url("https", "http"), "", secret=True
     )
     jwt_signing_keys: tuple[tuple[str, bytes], ...] = variable(
         "Ed25519 seeds for access tokens: the first one signs, the others still verify.",
