@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from backoffice.search.kinds import KINDS, Kind
 from backoffice.staff_pages import is_open_to
-from events.models import AuditEntry, Event, OutboxEntry
+from events.models import OutboxEntry
 from tokens.fingerprints import reference_digest
 from tokens.models import DELETED, PaymentToken
 from transactions.models import IdempotencyKey
@@ -74,8 +74,12 @@ class Findings:
         """Look for things of one kind; give what was found."""
         if not self.may_see(name):
             return []
-        rows = list(KINDS[name].rows().filter(*conditions, **lookups)[:count])
-        self.by_kind.setdefault(name, {}).update({row.pk: row for row in rows})
+        return self.keep(name, list(KINDS[name].rows().filter(*conditions, **lookups)[:count]))
+
+    def keep(self, name: str, rows: list[Any]) -> list[Any]:
+        """Show what was found, where the person may see it; give it back in any case."""
+        if self.may_see(name):
+            self.by_kind.setdefault(name, {}).update({row.pk: row for row in rows})
         return rows
 
     def groups(self) -> list[Group]:
@@ -103,6 +107,8 @@ def find(quoted: str, person: User) -> Found:
         if itself:
             return Found(itself=itself)
     findings = Findings(person)
+    if "@" in term and _by_person(findings, term):
+        return Found(groups=findings.groups())
     _by_provider(findings, term)
     exact = findings.groups()
     if len(exact) == 1 and len(exact[0].hits) == 1:
@@ -173,29 +179,24 @@ def _by_reference(findings: Findings, term: str) -> None:
 
 def _named_by_request(findings: Findings, term: str) -> Iterator[tuple[str, str]]:
     """Tell what one request has touched: by the trail, by the events, and by what is still to be published."""
-    trail = AuditEntry.objects.using("default").filter(request_id=term)
-    yield from trail.values_list("object_type", "object_id")[: HITS_SHOWN * 2]
-    for kind, data in _events_of(term):
+    trail = KINDS["audit_entry"].rows().filter(request_id=term)[: HITS_SHOWN * 2]
+    for entry in findings.keep("audit_entry", list(trail)):
+        yield entry.object_type, entry.object_id
+    published = KINDS["event"].rows().filter(request_id=term)[: HITS_SHOWN * 2]
+    latest = OutboxEntry.objects.using("default").order_by("-id")[:OUTBOX_SHOWN]
+    waiting = OutboxEntry.objects.using("default").filter(pk__in=latest.values("pk"), request_id=term)
+    told = [(event.type, event.data) for event in findings.keep("event", list(published))]
+    for kind, data in [*told, *waiting.values_list("kind", "payload")[: HITS_SHOWN * 2]]:
         subject = kind.partition(".")[0]
         touched = data.get("transfer") or data.get("id") or data.get("transfer_id")
         if subject in KINDS and isinstance(touched, str):
             yield subject, touched
-    findings.add("audit_entry", request_id=term)
-    findings.add("event", request_id=term)
 
 
-def _events_of(request_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    events = Event.objects.using("default").filter(request_id=request_id).order_by("position")
-    yield from events.values_list("type", "data")[: HITS_SHOWN * 2]
-    latest = OutboxEntry.objects.using("default").order_by("-id")[:OUTBOX_SHOWN]
-    waiting = OutboxEntry.objects.using("default").filter(pk__in=latest.values("pk"), request_id=request_id)
-    yield from waiting.values_list("kind", "payload")[: HITS_SHOWN * 2]
-
-
-def _by_person(findings: Findings, term: str) -> None:
+def _by_person(findings: Findings, term: str) -> bool:
     """Find people by their address or its beginning, or by words of their name; one alone with what is theirs."""
     if not findings.may_see("user"):
-        return
+        return False
     people = findings.add("user", email=term.lower())
     if not people and len(term) >= _SHORTEST_BEGINNING and not _LAST4.fullmatch(term):
         people = findings.add("user", pk__in=find_people(term, count=HITS_SHOWN + 1))
@@ -204,3 +205,4 @@ def _by_person(findings: Findings, term: str) -> None:
         findings.add("wallet", user_id=key)
         findings.add("payment", user_id=key, count=OWN_SHOWN)
         findings.add("token", ~Q(status=DELETED), user_id=key, count=OWN_SHOWN)
+    return bool(people)

@@ -1,5 +1,7 @@
 """One box finds whatever is quoted, at once, and only what the role may see."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -205,3 +207,12 @@ def test_when_nothing_is_called_so_then_nothing_is_found(db: None, term: str) ->
     found = find(term, someone("admin"))
 
     assert (found.itself, list(found.groups)) == ("", [])
+
+
+def test_when_nothing_is_found_then_few_questions_were_asked(
+    db: None, django_assert_max_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    admin = someone("admin")
+
+    with django_assert_max_num_queries(18):
+        find("nothing-is-called-so", admin)
