@@ -1,0 +1,100 @@
+"""The frame around every page: who is led where, on which key, and in whose time."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from django.utils.functional import Promise
+
+from backoffice.navigation import NAVIGATION
+from backoffice.staff_pages import STAFF
+from tests.access.staff_matrix import PAGES
+from tests.backoffice.conftest import Scene
+from tests.factories.people import someone
+from users.roles import ROLES, STAFF_ROLES
+from users.staff_screens import moment
+
+ENTRIES = [entry for section in NAVIGATION for entry in section.entries]
+STATIC = Path(__file__).parents[2] / "backoffice" / "static" / "backoffice"
+
+
+def test_when_entries_are_listed_then_keys_are_told_apart_and_icons_are_drawn() -> None:
+    keys = [entry.key for entry in ENTRIES if entry.key]
+    drawn = set(re.findall(r'id="([a-z]+)"', (STATIC / "icons.svg").read_text()))
+
+    assert sorted(keys) == sorted(set(keys))
+    assert {entry.icon for entry in ENTRIES} <= drawn
+
+
+def test_when_an_entry_leads_to_a_page_of_ours_then_whoever_sees_it_may_open_it() -> None:
+    ours = [entry for entry in ENTRIES if entry.route.startswith("backoffice:")]
+
+    for entry in ours:
+        needed = PAGES[entry.route.removeprefix("backoffice:")]
+        assert STAFF in needed or set(entry.permissions) <= set(needed), entry.route
+
+
+@pytest.mark.parametrize("role", sorted(STAFF_ROLES))
+def test_when_a_role_looks_then_it_sees_the_entries_of_its_permissions_alone(db: None, role: str) -> None:
+    client = Client()
+    client.force_login(someone(role))
+
+    html = client.get("/admin/time-zone/").content.decode()
+
+    shown = set(re.findall(r'data-go="(.)"', html))
+    expected = {
+        entry.key
+        for entry in ENTRIES
+        if entry.key and (STAFF in entry.permissions or not ROLES[role].isdisjoint(entry.permissions))
+    }
+    assert shown == expected
+
+
+def test_when_the_time_zone_is_switched_then_moments_are_shown_there_until_it_is_switched_back(
+    staff: Client, scene: Scene
+) -> None:
+    path = f"/admin/transactions/transfer/{scene.transfer}/change/"
+
+    switched = staff.post("/admin/time-zone/", {"time_zone": "Asia/Kolkata", "next": path})
+
+    assert (switched.status_code, switched["Location"]) == (302, path)
+    assert "Asia/Kolkata" in staff.get(path).content.decode()
+    assert timezone.get_current_timezone_name() == "UTC"
+
+
+def test_when_a_moment_is_shown_then_it_is_the_zones_own_and_hovering_tells_utc() -> None:
+    at = datetime(2026, 11, 22, 20, 0, 0, 5, tzinfo=UTC)
+
+    with timezone.override("Asia/Kolkata"):
+        shown = moment(at)
+
+    assert ">23 Nov 2026 01:30:00<" in shown
+    assert 'title="2026-11-22 20:00:00.000005 UTC"' in shown
+
+
+@pytest.mark.parametrize(
+    ("zone", "came_from", "status"),
+    [
+        ("Nowhere/At_All", "/admin/", 400),
+        ("", "/admin/", 400),
+        ("../../etc/passwd", "/admin/", 400),
+        ("UTC", "https://evil.example/", 302),
+        ("UTC", "//evil.example/", 302),
+    ],
+)
+def test_when_a_zone_or_a_way_back_is_none_of_ours_then_it_isn_t_taken(
+    staff: Client, zone: str, came_from: str, status: int
+) -> None:
+    answer = staff.post("/admin/time-zone/", {"time_zone": zone, "next": came_from})
+
+    assert answer.status_code == status
+    assert "evil" not in answer.get("Location", "")
+
+
+def test_when_an_entry_has_words_then_they_wait_for_a_language() -> None:
+    words = [word for entry in ENTRIES for word in (entry.label, entry.purpose) if word]
+
+    assert [word for word in words if not isinstance(word, Promise)] == []
