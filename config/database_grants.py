@@ -7,7 +7,7 @@ isn't listed here is one that the application can't touch.
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from psycopg import sql
 
 READ = "SELECT"
@@ -100,6 +100,7 @@ def grant(*, using: str, **_signal: Any) -> None:
         for table, privileges in PRIVILEGES.items()
         if table in existing
     ]
-    with connection.cursor() as cursor:
+    # At once: the version that serves meanwhile would be refused between the first statement and the last.
+    with transaction.atomic(using=using), connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)

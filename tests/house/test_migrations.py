@@ -5,7 +5,7 @@ from django.core.management import call_command
 from django.db.migrations import RunPython, RunSQL
 from django.db.migrations.loader import MigrationLoader
 
-APPS = ("config", "users", "events", "transactions", "wallets", "tokens", "payments")
+APPS = ("config", "users", "events", "transactions", "wallets", "tokens", "payments", "backoffice")
 
 
 @pytest.mark.django_db(databases=["default", "owner"])

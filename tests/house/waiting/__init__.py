@@ -1,0 +1,1 @@
+"""What a coming version might bring, for tests of migrating."""
