@@ -8,22 +8,12 @@ from django.http import HttpRequest
 from events import audit
 from transactions.refusals import InvalidInput
 from users.customers import customer
+from users.masking import masked_email, masked_name
 from users.models import User
 from users.staff_screens import principal_of
 
 SHOWN_FOR_S = 600
 _SESSION_KEY = "revealed_until"
-
-
-def masked_email(email: str) -> str:
-    """Show an address by its first letter and its domain: `a•••@example.com`."""
-    name, _, domain = email.partition("@")
-    return f"{name[:1]}•••@{domain}"
-
-
-def masked_name(name: str) -> str:
-    """Show a name by its initials: `A••• L•••`."""
-    return " ".join(f"{word[0]}•••" for word in name.split())
 
 
 def reveal(request: HttpRequest, *, customer_id: UUID, reason: str) -> None:

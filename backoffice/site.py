@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, URLResolver, path
 
-from backoffice.explanations import explained_balance
 from users import trail
 from users.models import User
 from users.principals import Principal
@@ -29,15 +28,13 @@ class BackofficeSite(admin.AdminSite):
         (
             "Money",
             (
-                "wallets.wallet",
                 "transactions.transfer",
                 "transactions.transaction",
                 "payments.payment",
-                "payments.refund",
             ),
         ),
         ("People", ("users.user", "tokens.paymenttoken", "users.serviceclient")),
-        ("Books", ("transactions.ledgeraccount", "wallets.adjustment")),
+        ("Books", ("transactions.ledgeraccount",)),
         (
             "Record",
             (
@@ -52,12 +49,10 @@ class BackofficeSite(admin.AdminSite):
     )
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Add the list of all records and the explained balances to Django's routes."""
-        explain = "wallets/wallet/<uuid:wallet_id>/explain/"
+        """Add the list of all records to Django's routes."""
         served = [url for url in super().get_urls() if getattr(url, "name", None) not in NOT_SERVED]
         return [
             path("records/", self.admin_view(self.index), name="records"),
-            path(explain, self.admin_view(explained_balance), name="wallet_explained"),
             *served,
         ]
 

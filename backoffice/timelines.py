@@ -32,13 +32,15 @@ _LOOKED = r"\.(viewed|read)$"
 class Subject:
     """Whose timeline it is: the customer's with all wallets, or one wallet's alone (`is_one_wallet`).
 
-    With `request_id` only what that one request has caused.
+    With `request_id` only what that one request has caused. Entries of the audit trail are linked for whoever
+    may read them (`may_read_trail`).
     """
 
     user_id: UUID
     wallet_ids: Sequence[UUID] = ()
     is_one_wallet: bool = False
     request_id: str = ""
+    may_read_trail: bool = False
 
     @property
     def object_ids(self) -> Sequence[UUID]:
@@ -296,7 +298,7 @@ def _audited(subject: Subject, before: UUID | None, count: int, *, looks: bool) 
                 kind="looks" if looks else "staff",
                 title=_in_words(entry.action),
                 status=entry.to_state,
-                url=screen_url("events.auditentry", entry.id),
+                url=screen_url("events.auditentry", entry.id) if subject.may_read_trail else "",
                 actor=entry.actor,
                 detail=entry.reason,
                 request_id=entry.request_id,

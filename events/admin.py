@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from events.doorbells import ring
 from events.failed_work import MAY_RETRY, retry_work
 from events.models import AuditEntry, Event, FailedWork, Notification, WebhookDelivery, WebhookEndpoint
-from events.screens import document
+from events.screens import MAY_READ_TRAIL, document
 from events.webhook_screens import WebhookDeliveryScreen, WebhookEndpointScreen
 from users.refusals import Refusal as PersonRefusal
 from users.staff_screens import (
@@ -23,6 +23,7 @@ from users.staff_screens import (
     actor,
     identifier,
     moment,
+    person_cell,
     principal_of,
     screen_url,
     state,
@@ -48,6 +49,7 @@ WORK_SCREENS = {"payments.payment": "payments.payment", "payments.refund": "paym
 class AuditEntryScreen(StaffScreen):
     """Who changed what, when, from where and why."""
 
+    permissions = (MAY_READ_TRAIL,)
     purpose = "Who changed what, when, from where and why"
     list_display = ("when", "action_name", "object_link", "change", "actor_name", "reason", "request")
     search_help_text = "Id of a wallet, a transfer or any other object, an actor, or a request id"
@@ -104,6 +106,7 @@ class AuditEntryScreen(StaffScreen):
 class EventScreen(StaffScreen):
     """What was published, in its gapless order."""
 
+    permissions = ("event:read",)
     purpose = "What was published to clients, in its gapless order"
     list_display = ("position", "type_name", "wallet", "user", "request", "created")
     search_help_text = "Event, wallet or user id, or a request id"
@@ -146,6 +149,7 @@ class EventScreen(StaffScreen):
 class NotificationScreen(StaffScreen):
     """What customers were told."""
 
+    permissions = ("customer:read",)
     purpose = "What customers were told by e-mail, and whether it reached the mail server"
     list_display = ("notice_link", "person", "status_label", "attempts", "created")
     list_filter = ("status", "notice")
@@ -176,7 +180,7 @@ class NotificationScreen(StaffScreen):
 
     @admin.display(description="to")
     def person(self, notice: Notification) -> SafeString:
-        return identifier(notice.user.email, url=screen_url("users.user", notice.user_id))
+        return person_cell(notice.user)
 
     @admin.display(description="event")
     def event(self, notice: Notification) -> SafeString:

@@ -1,13 +1,16 @@
 """What the screens of the back office show of what happened: an object's trail as a table, JSON indented."""
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from events.models import AuditEntry
-from users.staff_screens import NOTHING, Panel, actor, moment, screen_url
+from users.staff_screens import NOTHING, Panel, actor, moment
+
+MAY_READ_TRAIL: Final = "audit:read"
 
 
 def audit_panel(object_type: str, object_id: object, *, has_looks: bool = True) -> Panel:
@@ -20,7 +23,7 @@ def audit_panel(object_type: str, object_id: object, *, has_looks: bool = True) 
     rows = [
         (
             moment(entry.at),
-            format_html('<a href="{}">{}</a>', screen_url("events.auditentry", entry.id), entry.action),
+            entry.action,
             entry.from_state,
             entry.to_state,
             actor(entry.actor),
@@ -28,7 +31,8 @@ def audit_panel(object_type: str, object_id: object, *, has_looks: bool = True) 
         )
         for entry in entries
     ]
-    return Panel("Audit trail", columns, rows)
+    whole = f"{reverse('admin:events_auditentry_changelist')}?q={object_id}"
+    return Panel("Audit trail", columns, rows, more_url=whole, more_needs=MAY_READ_TRAIL)
 
 
 def document(value: Any) -> SafeString:

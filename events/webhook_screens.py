@@ -35,6 +35,7 @@ DELIVERIES_SHOWN = 20
 class WebhookEndpointScreen(StaffScreen):
     """Where programs want events sent."""
 
+    permissions = ("event:read",)
     purpose = "Where programs want events sent, and how that goes"
     list_display = ("endpoint", "status_label", "made_by", "types", "created")
     list_filter = ("status",)
@@ -95,7 +96,7 @@ class WebhookEndpointScreen(StaffScreen):
 
     def panels(self, obj: WebhookEndpoint) -> Sequence[Panel]:
         latest = WebhookDelivery.objects.filter(endpoint_id=obj.id).order_by("-id")[:DELIVERIES_SHOWN]
-        columns = (("Created", ""), ("Event", ""), ("Status", ""), ("Attempts", "number"))
+        columns = (("Created", ""), ("Event", ""), ("Status", ""), ("Attempts", "numeric"))
         rows = [
             (
                 moment(delivery.created_at),
@@ -114,6 +115,7 @@ class WebhookEndpointScreen(StaffScreen):
 class WebhookDeliveryScreen(StaffScreen):
     """What was sent to an endpoint, attempt by attempt."""
 
+    permissions = ("event:read",)
     purpose = "Events on their way to endpoints, attempt by attempt"
     list_display = ("delivery", "status_label", "attempts", "endpoint", "wallet", "due", "created")
     list_filter = ("status",)

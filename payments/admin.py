@@ -1,13 +1,12 @@
-"""Payments and refunds in the back office: to find and to read. Money is moved by use cases alone."""
+"""Payments in the back office: to find and to read. Money is moved by use cases alone."""
 
 from collections.abc import Sequence
 
 from django.contrib import admin
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from events.screens import audit_panel
-from payments.models import Payment, Refund
+from payments.models import Payment
 from transactions.amount_cells import amount_cell
 from users.staff_screens import (
     NOTHING,
@@ -17,6 +16,7 @@ from users.staff_screens import (
     actor,
     identifier,
     moment,
+    person_cell,
     screen_url,
     state,
 )
@@ -35,6 +35,7 @@ _DISPUTE_COLUMNS = (
 class PaymentScreen(StaffScreen):
     """Charges of cards and mobile wallets."""
 
+    permissions = ("payment:read",)
     purpose = "Charges of cards and mobile wallets, and what became of each"
     list_display = ("payment", "owner", "amount_label", "method", "status_label", "reason", "created")
     list_filter = ("status", "method", "kind")
@@ -86,9 +87,7 @@ class PaymentScreen(StaffScreen):
 
     @admin.display(description="owner")
     def owner(self, payment: Payment) -> SafeString:
-        return format_html(
-            '<a href="{}">{}</a>', screen_url("users.user", payment.user_id), payment.user.email
-        )
+        return person_cell(payment.user)
 
     @admin.display(description="wallet")
     def wallet_key(self, payment: Payment) -> SafeString:
@@ -143,61 +142,3 @@ class PaymentScreen(StaffScreen):
     @admin.display(description="completed")
     def completed(self, payment: Payment) -> SafeString:
         return moment(payment.completed_at)
-
-
-@admin.register(Refund)
-class RefundScreen(StaffScreen):
-    """Money that goes back."""
-
-    purpose = "Money that goes back to cards and wallets"
-    list_display = ("refund", "wallet_key", "amount_label", "reason", "status_label", "created")
-    list_filter = ("status", "reason")
-    search_help_text = "Refund, wallet, payment or transaction id"
-    id_lookups = ("pk", "transaction_id", "wallet_id", "payment_id")
-    text_lookups = ("processor_key",)
-    fieldsets = (
-        (None, {"fields": ("wallet_key", "payment_key", "transaction_id", "reason", "notes")}),
-        ("Decision", {"fields": ("requested", "decided", "decided_at", "decision_reason")}),
-        ("Outcome", {"fields": ("status_label", "failure_code", "processor_key", "processor_reference")}),
-        ("Life", {"fields": ("request_id", "created", "completed_at")}),
-    )
-
-    def figures(self, obj: Refund) -> Sequence[Figure]:
-        """Give the amount."""
-        return (Figure("Amount", amount_cell(obj.amount, obj.currency)),)
-
-    def panels(self, obj: Refund) -> Sequence[Panel]:
-        """Give the changes of its state."""
-        return (audit_panel("refund", obj.id),)
-
-    @admin.display(description="refund")
-    def refund(self, refund: Refund) -> SafeString:
-        return identifier(refund.id, url=screen_url("payments.refund", refund.id))
-
-    @admin.display(description="wallet")
-    def wallet_key(self, refund: Refund) -> SafeString:
-        return identifier(refund.wallet_id, url=screen_url("wallets.wallet", refund.wallet_id))
-
-    @admin.display(description="payment")
-    def payment_key(self, refund: Refund) -> SafeString:
-        return identifier(refund.payment_id, url=screen_url("payments.payment", refund.payment_id))
-
-    @admin.display(description="amount")
-    def amount_label(self, refund: Refund) -> SafeString:
-        return amount_cell(refund.amount, refund.currency)
-
-    @admin.display(description="status")
-    def status_label(self, refund: Refund) -> SafeString:
-        return state(refund.status)
-
-    @admin.display(description="requested by")
-    def requested(self, refund: Refund) -> SafeString:
-        return identifier(refund.requested_by, url=screen_url("users.user", refund.requested_by))
-
-    @admin.display(description="decided by")
-    def decided(self, refund: Refund) -> SafeString:
-        return identifier(refund.decided_by, url=screen_url("users.user", refund.decided_by))
-
-    @admin.display(description="created")
-    def created(self, refund: Refund) -> SafeString:
-        return moment(refund.created_at)

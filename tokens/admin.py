@@ -12,13 +12,14 @@ from django.utils.safestring import SafeString
 
 from events.clock import now
 from tokens.models import PaymentToken
-from users.staff_screens import StaffScreen, identifier, moment, screen_url, state
+from users.staff_screens import StaffScreen, identifier, moment, person_cell, screen_url, state
 
 
 @admin.register(PaymentToken)
 class PaymentTokenScreen(StaffScreen):
     """Saved cards, without what is sealed."""
 
+    permissions = ("token:read",)
     purpose = "Saved cards by their last four digits; the numbers stay in the vault"
     list_display = ("token", "owner", "brand", "digits", "expiry", "status_now", "provider", "created")
     list_filter = ("status",)
@@ -50,7 +51,7 @@ class PaymentTokenScreen(StaffScreen):
 
     @admin.display(description="owner")
     def owner(self, token: PaymentToken) -> SafeString:
-        return format_html('<a href="{}">{}</a>', screen_url("users.user", token.user_id), token.user.email)
+        return person_cell(token.user)
 
     @admin.display(description="number")
     def digits(self, token: PaymentToken) -> SafeString:

@@ -5,21 +5,22 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from users.models import ServiceClient, User
-from users.roles import Role
+from users.roles import STAFF_ROLES
 from users.staff_screens import StaffScreen, identifier, moment, screen_url, state
 
 
 @admin.register(User)
 class UserScreen(StaffScreen):
-    """Customers and staff."""
+    """The staff; customers are on pages of their own, masked."""
 
-    purpose = "Customers and staff: who they are and whether they may log in"
+    purpose = "Colleagues: who they are, their roles, and whether they may log in"
     list_display = ("email_link", "name", "role", "standing", "created")
     list_filter = ("role", "is_active")
-    search_help_text = "Id or e-mail address of a user"
+    search_help_text = "Id or e-mail address of a colleague"
     email_lookups = ("email",)
     fields = (
         "id",
@@ -35,9 +36,13 @@ class UserScreen(StaffScreen):
         "sessions_from",
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave customers to their own pages, and the hash of the password in the database."""
+        return super().get_queryset(request).filter(role__in=STAFF_ROLES).defer("password")
+
     @admin.display(description="e-mail")
     def email_link(self, user: User) -> SafeString:
-        return identifier(user.email, url=screen_url("users.user", user.id))
+        return identifier(user.email, url=reverse("admin:users_user_change", args=[user.id]))
 
     @admin.display(description="standing")
     def standing(self, user: User) -> SafeString:
@@ -60,17 +65,13 @@ class UserScreen(StaffScreen):
 class ServiceClientScreen(StaffScreen):
     """Programs that call the API for any customer."""
 
+    permissions = ("staff:manage", "audit:read")
     purpose = "Programs that call the API for any customer"
     list_display = ("client_link", "name", "standing", "created")
     list_filter = ("is_active",)
     search_help_text = "Id or client id of a service client"
     text_lookups = ("client_id",)
     fields = ("id", "client_id", "name", "scopes", "standing", "created", "sessions_from")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Programs are the business of those who run the installation or audit it."""
-        role = getattr(request.user, "role", "")
-        return super().has_view_permission(request, obj) and role in (Role.ADMIN, Role.AUDITOR)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave the hash of the secret in the database."""

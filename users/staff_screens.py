@@ -7,7 +7,7 @@ on an index, and shows what the first one finds.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -18,13 +18,14 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from users import trail
+from users.masking import masked_email
 from users.models import User
 from users.principals import Principal
 from users.roles import SERVICE
@@ -34,6 +35,8 @@ NEWER_THAN = "newer_than"
 # UUIDs, and whatever else would be wider than a column.
 _LONG_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[^@]{41,}")
 NOTHING = SafeString('<span class="nothing">–</span>')
+# Pages of our own that aren't called like the model; the customer's leads on to staff's where it is one of them.
+_PAGES = {"users.user": "customer"}
 
 
 def screen_url(model: str, key: object) -> str:
@@ -41,7 +44,8 @@ def screen_url(model: str, key: object) -> str:
 
     A page of our own, whose route is called like the model, comes before Django's screen.
     """
-    for route in (f"backoffice:{model.partition('.')[2]}", f"admin:{model.replace('.', '_')}_change"):
+    page = _PAGES.get(model, model.partition(".")[2])
+    for route in (f"backoffice:{page}", f"admin:{model.replace('.', '_')}_change"):
         try:
             return reverse(route, args=[key])
         except NoReverseMatch:
@@ -74,6 +78,12 @@ def identifier(value: object, *, url: str = "") -> SafeString:
         whole,
         whole,
     )
+
+
+def person_cell(person: User) -> SafeString:
+    """Show whose it is, linked to their page: a customer masked, one of the staff by the whole address."""
+    shown = person.email if person.is_staff else masked_email(person.email)
+    return format_html('<a href="{}">{}</a>', screen_url("users.user", person.pk), shown)
 
 
 def actor(name: str) -> SafeString:
@@ -128,12 +138,20 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A table under an object: `columns` are (name, CSS class), `more_url` leads to the whole list."""
+    """A table under an object: `columns` are (name, CSS class), `more_url` leads to the whole list.
+
+    That list is offered to whoever holds the permission `more_needs`, if one is named.
+    """
 
     title: str
     columns: Sequence[tuple[str, str]]
     rows: Sequence[Sequence[Any]] = field(default_factory=tuple)
     more_url: str = ""
+    more_needs: str = ""
+
+    def for_reader(self, reader: User) -> "Panel":
+        """Leave the way to the whole list out where the reader may not go there."""
+        return self if not self.more_needs or reader.may(self.more_needs) else replace(self, more_url="")
 
     @property
     def cells_by_row(self) -> list[list[tuple[Any, str]]]:
@@ -191,9 +209,15 @@ class NewestFirst(ChangeList):
 
 
 class StaffScreen(admin.ModelAdmin[Any]):
-    """One model that staff may find and look at; `purpose` says on the first page what it is for."""
+    """One model that staff may find and look at; `purpose` says on the first page what it is for.
+
+    Any one of `permissions` opens it; where none is named, all of the staff may look. `list_page` is the route of
+    the page of our own that lists these rows: the list leads there.
+    """
 
     purpose = ""
+    permissions: ClassVar[Sequence[str]] = ()
+    list_page = ""
     id_lookups: ClassVar[Sequence[str]] = ("pk",)
     email_lookups: ClassVar[Sequence[str]] = ()
     text_lookups: ClassVar[Sequence[str]] = ()
@@ -206,6 +230,13 @@ class StaffScreen(admin.ModelAdmin[Any]):
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ()
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Those of the staff look whose role holds one of the screen's permissions."""
+        person = request.user
+        if not isinstance(person, User) or not super().has_view_permission(request, obj):
+            return False
+        return not self.permissions or any(person.may(one) for one in self.permissions)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds here: a use case does."""
@@ -259,7 +290,9 @@ class StaffScreen(admin.ModelAdmin[Any]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show a page of the list, and write down that it was looked at."""
+        """Show a page of the list, and write down that it was looked at; or lead to the page that shows it."""
+        if self.list_page:
+            return HttpResponseRedirect(reverse(self.list_page))
         shown = super().changelist_view(request, extra_context)
         record_look(request, "list", self.opts.label_lower)
         return shown
@@ -286,12 +319,13 @@ class StaffScreen(admin.ModelAdmin[Any]):
         obj: Model | None = None,
     ) -> HttpResponse:
         """Add what this screen shows beside the fields."""
-        if obj is not None:
+        reader = request.user
+        if obj is not None and isinstance(reader, User):
             record_look(request, "screen", self.opts.label_lower, obj.pk)
             context |= {
                 "title": self.heading(obj),
                 "figures": self.figures(obj),
-                "panels": self.panels(obj),
+                "panels": [panel.for_reader(reader) for panel in self.panels(obj)],
                 "key": obj.pk,
             }
         return super().render_change_form(request, context, add, change, form_url, obj)

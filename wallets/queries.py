@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from events.clock import now_of
 from transactions.prepared import run
 from transactions.refusals import InvalidInput
 from wallets.locks import SELECT_WALLETS, LockedWallet, wallet_of_row
+from wallets.models import Wallet, WalletStatus
 
 
 def wallet_by_id(wallet_id: UUID, *, owner_id: UUID | None) -> LockedWallet | None:
@@ -17,6 +19,12 @@ def wallet_by_id(wallet_id: UUID, *, owner_id: UUID | None) -> LockedWallet | No
         (wallet_id, owner_id, owner_id),
     )
     return wallet_of_row(rows[0]) if rows else None
+
+
+def status_now(wallet: Wallet) -> str:
+    """Read the status at this moment: a suspension ends by the clock, and a sweep may be late."""
+    over = wallet.suspended_until is not None and wallet.suspended_until <= now_of(wallet.pk)
+    return WalletStatus.ACTIVE.value if wallet.status == WalletStatus.SUSPENDED and over else wallet.status
 
 
 def wallet_list_key(wallet: LockedWallet) -> tuple[Any, ...]:

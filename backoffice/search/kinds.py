@@ -12,12 +12,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.personal_data import masked_email, masked_name
 from events.models import AuditEntry, Event, WebhookDelivery, WebhookEndpoint
 from payments.models import Dispute, Payment, ProviderEvent, Refund
 from tokens.models import PaymentToken
 from transactions.amount_cells import amount_cell
 from transactions.models import Hold, LedgerAccount, Transaction, Transfer
+from users.masking import masked_email, masked_name
 from users.models import ServiceClient, User
 from users.staff_screens import StaffScreen, screen_url, state
 from wallets.models import Adjustment, Wallet

@@ -44,6 +44,9 @@ def actor(name: str) -> SafeString:
 
 
 @register.simple_tag
-def identifier(value: object, url: str = "") -> SafeString:
-    """`{% identifier refund.id url %}`: an id by its ends, whole on hovering, with a button that copies it."""
-    return staff_screens.identifier(value, url=url)
+def identifier(value: object, url: str = "", *, of: str = "") -> SafeString:
+    """`{% identifier refund.id url %}`: an id by its ends, whole on hovering, with a button that copies it.
+
+    `{% identifier refund.wallet_id of="wallets.wallet" %}` links it to the page of that wallet.
+    """
+    return staff_screens.identifier(value, url=staff_screens.screen_url(of, value) if of else url)

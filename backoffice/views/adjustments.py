@@ -23,7 +23,7 @@ from backoffice.form_calls import (
     uuid_or_none,
 )
 from backoffice.key_pages import key_page
-from backoffice.staff_pages import staff_page
+from backoffice.staff_pages import person_of, staff_page
 from events.screens import audit_panel
 from transactions.models import LedgerAccount
 from transactions.money import Money
@@ -82,7 +82,7 @@ def adjustment(request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
         "adjustment": found,
         "account": account,
         "why_not": _why_not(found, principal_of(request)),
-        "history": audit_panel("adjustment", adjustment_id, has_looks=False),
+        "history": audit_panel("adjustment", adjustment_id, has_looks=False).for_reader(person_of(request)),
         "is_rejecting": request.GET.get("decide") == REJECT,
         "form_key": new_form_key(),
         "longest_reason": LONGEST_REASON,

@@ -22,7 +22,7 @@ from transactions.idempotency import once, store
 from users import customers as lookup
 from users.models import RefreshFamily, User
 from users.refusals import NotFound
-from users.staff_screens import principal_of, record_look, screen_url
+from users.staff_screens import principal_of, record_look
 from users.standing import ACTIVE, INACTIVE
 
 SESSIONS_SHOWN = 10
@@ -138,7 +138,7 @@ def _customer(user_id: UUID) -> User | HttpResponse:
         return lookup.customer(user_id)
     except NotFound as nobody:
         if User.objects.filter(id=user_id).exists():
-            return HttpResponseRedirect(screen_url("users.user", user_id))  # a colleague
+            return HttpResponseRedirect(reverse("admin:users_user_change", args=[user_id]))  # a colleague
         raise Http404 from nobody
 
 

@@ -27,7 +27,7 @@ from backoffice.form_calls import (
     uuid_or_none,
 )
 from backoffice.key_pages import key_page
-from backoffice.staff_pages import staff_page
+from backoffice.staff_pages import person_of, staff_page
 from events.doorbells import ring
 from events.screens import audit_panel
 from payments.models import Refund, RefundReason, RefundStatus
@@ -99,7 +99,7 @@ def refund(request: HttpRequest, refund_id: UUID) -> HttpResponse:
         "refund": found,
         "why_not": _told_of(review.obstacle),
         "room": room_left(principal.id, found.currency),
-        "history": audit_panel("refund", refund_id, has_looks=False),
+        "history": audit_panel("refund", refund_id, has_looks=False).for_reader(person_of(request)),
         "earlier": Refund.objects.filter(wallet_id=found.wallet_id)
         .exclude(id=refund_id)
         .order_by("-id")[:10],

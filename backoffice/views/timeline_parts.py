@@ -12,7 +12,8 @@ from django.utils.timezone import get_current_timezone
 from backoffice.form_calls import uuid_or_none
 from backoffice.timelines import KINDS, Subject, timeline
 from events.partitions import first_id_of
-from users.staff_screens import OLDER_THAN
+from events.screens import MAY_READ_TRAIL
+from users.staff_screens import OLDER_THAN, principal_of
 
 
 def timeline_context(
@@ -24,7 +25,13 @@ def timeline_context(
     until = _day(request.GET.get("until", ""))
     cursor = uuid_or_none(request.GET.get(OLDER_THAN, ""))
     page = timeline(
-        Subject(user_id=user_id, wallet_ids=wallet_ids, is_one_wallet=is_one_wallet, request_id=wanted),
+        Subject(
+            user_id=user_id,
+            wallet_ids=wallet_ids,
+            is_one_wallet=is_one_wallet,
+            request_id=wanted,
+            may_read_trail=principal_of(request).may(MAY_READ_TRAIL),
+        ),
         kind=kind,
         older_than=cursor or (first_id_of(until + timedelta(days=1)) if until else None),
     )

@@ -28,11 +28,10 @@ from transactions.models import Hold, HoldStatus
 from transactions.refusals import Refusal
 from users.staff_screens import principal_of, record_look
 from wallets import lifecycle
-from wallets.admin import status_now
 from wallets.api.statements import statement_file
 from wallets.limits import limits_of
 from wallets.models import Wallet, WalletStatus
-from wallets.queries import wallet_by_id
+from wallets.queries import status_now, wallet_by_id
 from wallets.statements import AskedPeriod, statement_of_wallet
 
 ROWS_SHOWN = 20

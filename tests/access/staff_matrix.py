@@ -38,6 +38,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "customer-correct": ("customer:write",),
     "wallets": ("wallet:read",),
     "wallet": ("wallet:read",),
+    "wallet-explained": ("transaction:read",),
     "wallet-freeze": ("wallet:manage",),
     "wallet-unfreeze": ("wallet:manage",),
     "wallet-statement": ("transaction:read",),

@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from backoffice.models import Note, Tag
+from events import audit
 from events.models import AuditEntry
 from tests.backoffice.conftest import Scene
 from tests.factories.books import nothing_moves
@@ -207,3 +208,15 @@ def test_when_a_page_is_opened_then_the_look_is_recorded(staff, ada):
     shown(staff, page("customer", ada))
 
     assert AuditEntry.objects.filter(object_id=str(ada.id), action="screen.viewed").count() == 1
+
+
+@pytest.mark.parametrize(("role", "may_read"), [("support", False), ("auditor", True)])
+def test_when_a_role_may_not_read_the_trail_then_nothing_on_the_page_leads_there(ada, role, may_read):
+    audit.record(actor="support:ann", action="user.corrected", object_type="user", object_id=ada.id)
+    client = Client()
+    client.force_login(someone(role))
+
+    text = shown(client, page("customer", ada))
+
+    assert "User corrected" in text
+    assert ("/admin/events/auditentry/01" in text) is may_read

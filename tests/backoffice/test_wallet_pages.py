@@ -34,7 +34,7 @@ def test_when_a_wallet_is_opened_then_its_figures_stand_there_with_their_explana
     text = staff.get(path("wallet", scene)).content.decode()
 
     assert "1,234,555.39" in text
-    assert reverse("admin:wallet_explained", args=[scene.alices_wallet]) in text
+    assert reverse("backoffice:wallet-explained", args=[scene.alices_wallet]) in text
     assert scene.alice.email not in text
 
 

@@ -57,7 +57,7 @@ STAFF_PAGES = {
     "dashboard": "/admin/dashboard/",
     "reconciliation": "/admin/reconciliation/",
     "records": "/admin/records/",
-    "balance-explained": "/admin/wallets/wallet/{wallet}/explain/",
+    "balance-explained": "/admin/wallets/{wallet}/explain/",
 }
 # What a script draws, and what shows that it is done.
 DRAWN_LATER = {"api": ".opblock"}

@@ -9,6 +9,7 @@ from payments.models import Payment
 from payments.sandbox_provider import deliver_sandbox_webhooks
 from payments.webhooks import sweep_due_events
 from tests.payments.customers import DECLINED, IS_DISPUTED, Customer
+from users.models import User
 
 
 @pytest.fixture
@@ -77,3 +78,12 @@ def test_when_a_charge_is_disputed_then_its_screen_tells_how_the_dispute_stands(
 
     assert (disputes.title, len(disputes.rows)) == ("Disputes", 1)
     assert "open" in str(disputes.rows[0][2])
+
+
+def test_when_staff_look_then_the_owner_is_masked_and_leads_to_the_customers_page(customer, screen):
+    customer.top_up(customer.card().id, 2500)
+    User.objects.filter(id=customer.user.id).update(email="ada.lovelace@example.com")
+
+    shown = screen.owner(Payment.objects.get(id=customer.payments[0].id))
+
+    assert shown == f'<a href="/admin/customers/{customer.user.id}/">a•••@example.com</a>'

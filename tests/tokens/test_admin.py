@@ -78,6 +78,7 @@ def test_when_a_member_of_staff_looks_then_nothing_can_be_changed_and_nothing_se
     assert screen.has_add_permission(request) is False
     assert screen.has_change_permission(request, token) is False
     assert screen.has_delete_permission(request, token) is False
+    assert screen.owner(token) == f'<a href="/admin/customers/{alice.id}/">a•••@saved.example</a>'
     assert screen.expiry(token) == "12/2030"
     assert screen.status_now(token) == '<span class="state state-active">active</span>'
 

@@ -75,11 +75,12 @@ def test_when_staff_lose_their_standing_then_their_open_session_ends(
     assert after["Location"].startswith("/admin/login/")
 
 
-def test_when_people_are_looked_up_then_an_id_or_an_address_finds_them_without_their_hash(
+def test_when_colleagues_are_looked_up_then_an_id_or_an_address_finds_them_without_their_hash(
     client: Client, new_user: Any
 ) -> None:
-    carol = new_user(email="carol@example.com", name="Carol")
-    new_user(email="dave@example.com", name="Dave")
+    carol = new_user(email="carol@example.com", name="Carol", role="finance")
+    new_user(email="dave@example.com", name="Dave", role="finance")
+    new_user(email="mallory@example.com", name="Mallory")
     client.force_login(new_user(role="support"))
 
     lists = [
@@ -88,6 +89,7 @@ def test_when_people_are_looked_up_then_an_id_or_an_address_finds_them_without_t
     page = client.get(f"/admin/users/user/{carol.id}/change/").content.decode()
 
     assert ["Carol" in shown for shown in lists] == [True, True]
+    assert "Mallory" not in client.get("/admin/users/user/").content.decode()
     assert ["Dave" in shown for shown in lists] == [False, False]
     assert "carol@example.com" in page
     assert hash_of(PASSWORD) not in page
@@ -95,7 +97,7 @@ def test_when_people_are_looked_up_then_an_id_or_an_address_finds_them_without_t
 
 
 def test_when_a_person_is_posted_to_then_nothing_changes(client: Client, new_user: Any) -> None:
-    carol = new_user(email="carol@example.com")
+    carol = new_user(email="carol@example.com", role="support")
     client.force_login(new_user(role="admin"))
 
     answer = client.post(
@@ -104,7 +106,7 @@ def test_when_a_person_is_posted_to_then_nothing_changes(client: Client, new_use
 
     assert answer.status_code == 403
     carol.refresh_from_db()
-    assert (carol.email, carol.role) == ("carol@example.com", "user")
+    assert (carol.email, carol.role) == ("carol@example.com", "support")
 
 
 @pytest.mark.parametrize(

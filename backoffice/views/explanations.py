@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
+from backoffice.personal_data import person_shown
+from backoffice.staff_pages import staff_page
 from events.clock import now
 from transactions.amount_cells import amount_cell
 from transactions.explanations import BalanceExplanation, explain_balance
@@ -19,7 +21,6 @@ from transactions.history import HistoryFilter, wallet_history
 from transactions.models import Hold, HoldStatus, PostingStatus, Transaction
 from transactions.queries import BookLine, seq_at
 from transactions.replicas import read_accounts
-from users.models import User
 from users.staff_screens import (
     NOTHING,
     Figure,
@@ -35,7 +36,7 @@ from wallets.models import Wallet
 LINES_SHOWN = 50
 OLDER_THAN = "older_than"
 
-_TYPE_COLUMNS = (("Type", ""), ("Lines", ""), ("Sum", "numeric"))
+_TYPE_COLUMNS = (("Type", ""), ("Lines", "numeric"), ("Sum", "numeric"))
 _PROOF_COLUMNS = (("What has to hold", ""), ("What the book says", "numeric"), ("Verdict", ""))
 _LINE_COLUMNS = (
     ("No.", ""),
@@ -49,10 +50,10 @@ _LINE_COLUMNS = (
 _HELD_COLUMNS = (("Kept by", ""), ("Id", ""), ("Amount", "numeric"), ("Since", ""))
 
 
+@staff_page("transaction:read")
+@require_safe
 def explained_balance(request: HttpRequest, wallet_id: UUID) -> HttpResponse:
     """Explain a wallet's balance now, or as it stood at `?at=` (UTC where it doesn't say otherwise)."""
-    if not isinstance(request.user, User) or not request.user.may("transaction:read"):
-        raise PermissionDenied
     wallet = Wallet.objects.select_related("account", "user").filter(pk=wallet_id).first()
     if wallet is None:
         raise Http404
@@ -61,7 +62,7 @@ def explained_balance(request: HttpRequest, wallet_id: UUID) -> HttpResponse:
     problem = f"“{asked}” is no moment. Write it as 2026-10-31 12:00." if asked and at is None else ""
     explained = read_accounts([wallet_id], lambda using: explain_balance(wallet_id, at=at, using=using))
     lines, older = _lines(wallet_id, at, request.GET.get(OLDER_THAN, ""))
-    panels = [_sums(explained, wallet.currency), _proof(explained, wallet.currency)]
+    panels = []
     figures = [
         Figure("Balance", amount_cell(explained.closing, wallet.currency)),
         Figure("Lines", SafeString(f"{explained.proof.lines:,}")),
@@ -73,18 +74,19 @@ def explained_balance(request: HttpRequest, wallet_id: UUID) -> HttpResponse:
     panels.append(Panel("The lines, the newest first", _LINE_COLUMNS, [_line_cells(line) for line in lines]))
     record_look(request, "screen", "wallets.wallet", wallet_id)
     context = {
-        **admin.site.each_context(request),
-        "title": f"Balance of the {wallet.currency} wallet of {wallet.user.email}",
+        "title": _("Why the balance is what it is"),
+        "currency": wallet.currency,
+        "person": person_shown(request, wallet.user),
         "key": wallet_id,
-        "wallet_url": screen_url("wallets.wallet", wallet_id),
         "asked": asked,
         "problem": problem,
         "shown_at": moment(at or now()),
         "figures": figures,
+        "proofs": [_sums(explained, wallet.currency), _proof(explained, wallet.currency)],
         "panels": panels,
         "older": older,
     }
-    return TemplateResponse(request, "admin/explanation.html", context)
+    return render(request, "backoffice/explanation.html", context)
 
 
 def _moment(text: str) -> datetime | None:
