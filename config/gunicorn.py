@@ -4,6 +4,7 @@ Without a socket of its own for each worker one of them takes nearly all connect
 first request waits for the whole application to be imported.
 """
 
+import gc
 import multiprocessing
 
 from prometheus_client import multiprocess
@@ -23,6 +24,12 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def when_ready(server: object) -> None:
+    """Keep what preloading has made out of every later garbage collection, and its pages shared by the workers."""
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: object, worker: object) -> None:

@@ -5,9 +5,11 @@ happened. Entries of the book (`transfer.*`) are the ledger's rows in short form
 already, under the name of its type.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from events.outbox import BATCH_KIND
 
 _ENDED_UNPOSTED = ("failed", "cancelled")
 # What an entry tells the relay and not the client, who finds the customer beside the data.
@@ -27,6 +29,8 @@ class Draft:
 
 def expand(kind: str, payload: dict[str, Any]) -> list[Draft]:
     """Give the events of one entry, those of each wallet in the order in which they follow from each other."""
+    if kind == BATCH_KIND:
+        return [draft for one in _of_batch(payload) for draft in _of_transfer("completed", one)]
     if kind.startswith("transfer."):
         return list(_of_transfer(kind.removeprefix("transfer."), payload))
     drafts = [_as_written(kind, payload)]
@@ -44,6 +48,38 @@ def _as_written(kind: str, payload: dict[str, Any]) -> Draft:
         user_id=payload.get("user_id"),
         data={name: value for name, value in payload.items() if name not in hidden},
     )
+
+
+def _of_batch(payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give each transfer of a batch as an entry of its own would have it."""
+    for transfer_id, description, metadata, currency, lines in payload["transfers"]:
+        yield {
+            "transfer": transfer_id,
+            "kind": "transfer",
+            "is_new": True,
+            "description": description,
+            "reference": "",
+            "metadata": metadata,
+            "payment_id": None,
+            "refund_of": None,
+            "failure_code": "",
+            "effective_at": payload["at"],
+            "created_at": payload["at"],
+            "lines": [
+                (
+                    line_id,
+                    account,
+                    "transfer_out" if amount < 0 else "transfer_in",
+                    amount,
+                    currency,
+                    seq,
+                    balance,
+                    at,
+                )
+                for line_id, account, amount, seq, balance, _, at in lines
+            ],
+            "accounts": [(account, currency, balance, held) for _, account, _, _, balance, held, _ in lines],
+        }
 
 
 def _of_transfer(status: str, payload: dict[str, Any]) -> Iterator[Draft]:
@@ -64,7 +100,7 @@ def _of_transfer(status: str, payload: dict[str, Any]) -> Iterator[Draft]:
         yield _balance_changed(account, seqs.get(account[0]))
 
 
-def _line(status: str, payload: dict[str, Any], line: list[Any]) -> dict[str, Any]:
+def _line(status: str, payload: dict[str, Any], line: Sequence[Any]) -> dict[str, Any]:
     """Show a line as `GET /transactions/{id}` does."""
     line_id, wallet_id, line_type, amount, currency, seq, balance_after, completed_at = line
     return {
@@ -112,7 +148,7 @@ def _transfer_completed(payload: dict[str, Any], lines: list[dict[str, Any]]) ->
     return Draft("transfer.completed", debit["wallet_id"], debit["seq"], None, data)
 
 
-def _balance_changed(account: list[Any], seq: int | None) -> Draft:
+def _balance_changed(account: Sequence[Any], seq: int | None) -> Draft:
     wallet_id, currency, balance, held = account
     data = {
         "wallet_id": wallet_id,

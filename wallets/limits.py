@@ -4,6 +4,7 @@ Outflow is counted on the locked account row, so that sixteen racers can't each 
 sum read in the lock statement let six too many pass. Days and months are UTC's.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
@@ -29,10 +30,14 @@ LIMIT_NAMES: tuple[LimitName, ...] = (
 
 def limit_of(wallet: LockedWallet, name: LimitName) -> int | None:
     """Tell one limit of the wallet in minor units: its own, the currency's default, or None."""
+    return _limit(wallet, name, settings.DEFAULT_WALLET_LIMITS)
+
+
+def _limit(wallet: LockedWallet, name: LimitName, installation: Mapping[str, dict[str, int]]) -> int | None:
     own: int | None = getattr(wallet, name)
     if own is not None:
         return own
-    defaults: dict[str, int] = settings.DEFAULT_WALLET_LIMITS[name]
+    defaults = installation[name]
     return defaults.get(wallet.currency, defaults.get("*")) if defaults else None
 
 
@@ -55,12 +60,14 @@ def count_outflow(wallet: LockedWallet, amount: int, *, at: datetime | None = No
     month = today.replace(day=1)
     spent_today = wallet.outflow_day_amount if wallet.outflow_day == today else 0
     spent_this_month = wallet.outflow_month_amount if wallet.outflow_month == month else 0
-    for name, total in (
+    totals: tuple[tuple[LimitName, int], ...] = (
         ("per_transaction", amount),
         ("daily_outflow", spent_today + amount),
         ("monthly_outflow", spent_this_month + amount),
-    ):
-        limit = limit_of(wallet, name)  # type: ignore[arg-type]
+    )
+    installation = settings.DEFAULT_WALLET_LIMITS
+    for name, total in totals:
+        limit = _limit(wallet, name, installation)
         if limit is not None and total > limit:
             raise LimitExceeded(extra={"limit": name})
     wallet.outflow_day, wallet.outflow_day_amount = today, spent_today + amount

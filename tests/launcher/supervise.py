@@ -2,6 +2,7 @@
 
 import functools
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ QUICK_RESTART_S = 0.02
 
 def main() -> int:
     folder = Path(sys.argv[1])
+    # A suite under nohup hands its deafness down; what is tested here is a terminal's way.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     undertaker.GRACE_S = QUICK_GRACE_S
     supervisor.LONGEST_STOP_S = QUICK_STOP_S
     supervisor.LONGEST_START_S = float(sys.argv[2])

@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from events.models import OutboxEntry
+from events.models import Event, OutboxEntry
+from events.relay import publish_waiting
 from tests.factories.books import nothing_moves
 from tests.factories.calls import ApiClient
 from tests.factories.money import balance_of, new_wallet, set_limits
@@ -134,16 +135,56 @@ def test_when_the_batch_is_repeated_then_the_first_answer_comes_byte_for_byte(al
     assert balance_of(target) == 60
 
 
-def test_when_made_then_each_transfer_has_its_entry_in_the_outbox(alice: User) -> None:
+def test_when_made_then_every_transfer_stands_in_the_outbox_some_to_an_entry_in_their_order(
+    alice: User,
+) -> None:
     source, target = new_wallet(100, owner=alice), new_wallet()
     OutboxEntry.objects.all().delete()
+    transfers = [item(source, target, amount) for amount in (10, 20, 30, 5, 7)]
 
-    results = post(alice, [item(source, target, 60), item(source, target, 10)]).json()["results"]
+    results = post(alice, transfers).json()["results"]
 
-    entries = OutboxEntry.objects.order_by("id")
-    assert [entry.kind for entry in entries] == ["transfer.completed", "transfer.completed"]
-    assert [entry.payload["transfer"] for entry in entries] == [result["transfer_id"] for result in results]
-    assert [line[3] for line in entries[0].payload["lines"]] == [-60, 60]
+    first, second = OutboxEntry.objects.order_by("id")
+    assert (first.kind, second.kind) == ("transfer.batch", "transfer.batch")
+    assert [one[0] for entry in (first, second) for one in entry.payload["transfers"]] == [
+        result["transfer_id"] for result in results
+    ]
+    amounts = [[line[2] for line in one[4]] for one in first.payload["transfers"]]
+    assert amounts == [[-10, 10], [-20, 20], [-30, 30], [-5, 5]]
+
+
+def test_when_several_share_an_entry_then_each_is_told_with_its_own_words_numbers_and_balances(
+    alice: User,
+) -> None:
+    source, target = new_wallet(100, owner=alice), new_wallet()
+    publish_waiting()
+    after = Event.objects.order_by("-position").values_list("position", flat=True).first() or 0
+    rent = {**item(source, target, 60), "description": 'rent\\"\tµ', "metadata": {"a\\": "b"}}
+
+    results = post(alice, [rent, item(source, target, 15)]).json()["results"]
+    publish_waiting()
+
+    told = Event.objects.filter(position__gt=after).order_by("position")
+    completed = [event.data for event in told if event.type == "transfer.completed"]
+    assert [(one["transfer_id"], one["amount"]) for one in completed] == [
+        (results[0]["transfer_id"], 60),
+        (results[1]["transfer_id"], 15),
+    ]
+    assert [(one["description"], one["metadata"]) for one in completed] == [
+        ('rent\\"\tµ', {"a\\": "b"}),
+        ("", {}),
+    ]
+    balances = [
+        (event.wallet_id, event.data["balance"]) for event in told if event.type == "wallet.balance_changed"
+    ]
+    assert balances == [(source, 40), (target, 60), (source, 25), (target, 75)]
+    lines = [event for event in told if event.type == "transaction.completed"]
+    assert [(line.wallet_id, line.wallet_seq, line.data["type"]) for line in lines] == [
+        (source, 2, "transfer_out"),
+        (target, 1, "transfer_in"),
+        (source, 3, "transfer_out"),
+        (target, 2, "transfer_in"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -73,15 +73,22 @@ def _fault(index: int, field: str, code: str, detail: str) -> InputError:
     return {"field": name, "code": code, "detail": detail}
 
 
-def _faults_of(index: int, item: Any) -> list[InputError]:
+def _faults_of(index: int, item: Any, known_ids: dict[str, UUID]) -> list[InputError]:
     if not isinstance(item, dict):
         return [_fault(index, "", "invalid", "This must be a JSON object.")]
-    faults = [
-        _fault(index, name, "unknown_field", "There is no such field.") for name in item.keys() - _KNOWN
-    ]
-    faults += [_fault(index, name, "required", "This field is required.") for name in _REQUIRED - item.keys()]
+    faults = []
+    if not _REQUIRED <= item.keys() <= _KNOWN:
+        faults += [
+            _fault(index, name, "unknown_field", "There is no such field.") for name in item.keys() - _KNOWN
+        ]
+        faults += [
+            _fault(index, name, "required", "This field is required.") for name in _REQUIRED - item.keys()
+        ]
     for name in ("from_wallet_id", "to_wallet_id"):
-        if name in item and not (isinstance(item[name], str) and _UUID.fullmatch(item[name])):
+        text = item.get(name, "")
+        if not isinstance(text, str) or (
+            name in item and text not in known_ids and not _UUID.fullmatch(text)
+        ):
             faults.append(_fault(index, name, "invalid", "This must be a UUID."))
     amount = item.get("amount", 1)
     if type(amount) is not int or not 1 <= amount <= MAXIMUM_AMOUNT:
@@ -105,6 +112,14 @@ def _faults_of(index: int, item: Any) -> list[InputError]:
     return faults
 
 
+def _wallet_id(text: str, known_ids: dict[str, UUID]) -> UUID:
+    """Read an id once, however often it stands in the batch: one payer's thousand transfers name it as often."""
+    known = known_ids.get(text)
+    if known is None:
+        known = known_ids[text] = UUID(text)
+    return known
+
+
 def read_items(transfers: Any) -> list[BatchItem]:
     """Read the items of a batch. Refuses with InvalidRequest, naming at most the first 100 faults."""
     if not isinstance(transfers, list) or not 1 <= len(transfers) <= LARGEST_BATCH:
@@ -119,8 +134,9 @@ def read_items(transfers: Any) -> list[BatchItem]:
         )
     faults: list[InputError] = []
     items = []
+    known_ids: dict[str, UUID] = {}
     for index, item in enumerate(transfers):
-        found = _faults_of(index, item)
+        found = _faults_of(index, item, known_ids)
         if found:
             faults += found
             if len(faults) >= MOST_ERRORS_TOLD:
@@ -128,8 +144,8 @@ def read_items(transfers: Any) -> list[BatchItem]:
         elif not faults:
             items.append(
                 BatchItem(
-                    source_id=UUID(item["from_wallet_id"]),
-                    target_id=UUID(item["to_wallet_id"]),
+                    source_id=_wallet_id(item["from_wallet_id"], known_ids),
+                    target_id=_wallet_id(item["to_wallet_id"], known_ids),
                     amount=Money(item["amount"], item["currency"]),
                     description=item.get("description", ""),
                     metadata=item.get("metadata", {}),
