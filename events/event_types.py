@@ -2,6 +2,9 @@
 
 from typing import Final
 
+BATCH_KIND: Final = "transfer.batch"
+"""No type of event but a kind of outbox entry: several transfers of one batch, which `events.expansion` takes apart."""
+
 EVENT_TYPES: Final = (
     "wallet.created",
     "wallet.updated",

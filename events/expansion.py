@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from events.outbox import BATCH_KIND
+from events.event_types import BATCH_KIND
 
 _ENDED_UNPOSTED = ("failed", "cancelled")
 # What an entry tells the relay and not the client, who finds the customer beside the data.

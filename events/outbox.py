@@ -11,9 +11,6 @@ from events import context
 from events.clock import now
 from events.event_types import EVENT_TYPES
 
-BATCH_KIND = "transfer.batch"
-"""The kind of an entry that stands for several completed transfers of one batch; `events.expansion` takes it apart."""
-
 INSERT_ENTRY = (
     "INSERT INTO events_outbox (id, kind, payload, request_id, traceparent, created_at)"
     " VALUES (%s, %s, %s::jsonb, %s, %s, %s)"

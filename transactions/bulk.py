@@ -16,7 +16,8 @@ import psycopg
 import uuid_utils
 from django.db import connection, transaction
 
-from events import context, outbox
+from events import context
+from events.event_types import BATCH_KIND
 from events.signals import wallet_balance_changed
 from transactions.accounts import Account
 from transactions.idempotency import Answer, KeyedCall, store
@@ -179,7 +180,7 @@ def _outbox_rows(transfers: Sequence[BulkTransfer], *, at: datetime) -> list[str
                 for posted in transfers[first : first + TRANSFERS_IN_ENTRY]
             ],
         }
-        rows.append(f"{uuid_utils.uuid7()}\t{outbox.BATCH_KIND}\t{_escaped(payload)}\t{tail}")
+        rows.append(f"{uuid_utils.uuid7()}\t{BATCH_KIND}\t{_escaped(payload)}\t{tail}")
     return rows
 
 
