@@ -33,6 +33,7 @@ from tokens.vault_items import destroy_vault_item
 from tokens.vaults.registry import vault_in_use
 from transactions.idempotency import Answer, KeyedCall, once, open_key, replay
 from transactions.money import Money
+from transactions.refusals import Refusal
 from wallets.locks import lock_wallet
 
 LASTS_S = 18.0
@@ -65,7 +66,14 @@ def pay_by_phone(
     if first is not None:
         return first
     session = session_within(session_id=session_id, owner_id=owner_id, scheme=scheme)
-    require_usable(session)
+    try:
+        require_usable(session)
+    except Refusal:
+        # A racer under the same key may have used the session up since the key was looked for.
+        first = replay(call)
+        if first is None:
+            raise
+        return first
     charge_by = _charge_by()
     verified = scheme_of(scheme).verify(
         payment_data,

@@ -164,6 +164,15 @@ def chaos_payments(arguments: Sequence[str]) -> int:
     return _chaos("tests/journeys/chaos_payments.py", arguments)
 
 
+def soak(arguments: Sequence[str]) -> int:
+    """Run the campaign that tries to make it lose a cent; it starts and kills services of its own."""
+    venv = _venv(TO_DEVELOP)
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "OPEN_WALLET_PG_BIN")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    command = [str(venv.python), "-m", "tests.proof", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
+
+
 def _chaos(file: str, arguments: Sequence[str]) -> int:
     venv = _venv(TO_DEVELOP)
     with _throw_away_services(venv, durable=False) as (supervisor, services):
@@ -227,6 +236,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "bench": bench,
     "chaos-payments": chaos_payments,
     "chaos-workers": chaos_workers,
+    "soak": soak,
     "manage": manage,
     "lock": lock,
     "clean-data": clean_data,

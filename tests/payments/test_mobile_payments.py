@@ -12,6 +12,7 @@ from django.db import connection
 
 from events.clock import now
 from events.models import AuditEntry
+from payments import mobile_payments
 from payments.models import PaymentSession, SavedMethod, SessionStatus, UsedPaymentToken
 from payments.refusals import (
     PaymentTokenInvalid,
@@ -21,7 +22,7 @@ from payments.refusals import (
     SessionConsumed,
     SessionExpired,
 )
-from payments.sessions import cancel_session
+from payments.sessions import cancel_session, session_within
 from payments.steps import Step
 from tests.payments.customers import DECLINED, TIMES_OUT, Customer, sweep_later, unkeyed
 from tests.payments.phones import SCHEMES, given_by_phone, new_session, pay, reloading
@@ -73,6 +74,24 @@ def test_when_the_phone_pays_then_the_session_s_amount_is_credited_once(customer
     assert (customer.balance, customer.charged) == (2500, 2500)
     used = UsedPaymentToken.objects.get(used_for=session.id)
     assert (used.scheme, used.used_at >= session.created_at) == (scheme, True)
+
+
+def test_when_the_first_call_uses_the_session_up_just_before_its_racer_looks_then_the_racer_gets_its_answer(
+    customer, monkeypatch
+):
+    session, firsts = new_session(customer), []
+    given = given_by_phone(session)
+
+    def looked_up_too_late(**asked):
+        monkeypatch.setattr(mobile_payments, "session_within", session_within)
+        firsts.append(pay(customer, session, given=given, key="pay-1"))
+        return session_within(**asked)
+
+    monkeypatch.setattr(mobile_payments, "session_within", looked_up_too_late)
+    answer = pay(customer, session, given=given, key="pay-1")
+
+    assert (answer.status, answer.body, answer.replayed) == (201, firsts[0].body, True)
+    assert (customer.balance, customer.charged) == (2500, 2500)
 
 
 def test_when_the_session_changes_then_the_trail_says_by_whom(customer):

@@ -1,0 +1,1 @@
+"""The campaign that tries to make it lose a cent: `make soak`."""

@@ -1,0 +1,79 @@
+"""`python -m tests.proof [part…] [--seed N] [--minutes M]`: run the campaign, print what it found, keep the figures."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.proof import report
+from tests.proof.parts import PARTS, WHOLE_MINUTES, PartReport
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the parts one after the other, each in a process and on an installation of its own."""
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all when none is named"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="repeats the dice of an earlier run"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=None,
+        help=f"for all parts that run together; their shares of {WHOLE_MINUTES:g} when not given, 0 for no end",
+    )
+    parser.add_argument("--size", type=float, default=1.0, help="a share of the full sizes, as 0.1")
+    given = parser.parse_args(arguments)
+    unknown = sorted(set(given.parts) - set(PARTS))
+    if unknown:
+        print(f"There is no part {', '.join(unknown)}; there are {', '.join(PARTS)}.")
+        return 2
+    chosen = given.parts or list(PARTS)
+    shares = sum(PARTS[name].minutes for name in chosen)
+    taken = []
+    for name in chosen:
+        minutes = PARTS[name].minutes * (1.0 if given.minutes is None else given.minutes / shares)
+        seconds = minutes * 60 if given.minutes != 0 else float("inf")
+        print(f"\n{name}: {PARTS[name].proves}. Seed {given.seed} …", flush=True)
+        began = time.monotonic()
+        found = _run(name, seed=given.seed, seconds=seconds, size=given.size)
+        taken.append(report.Taken(found, took_s=time.monotonic() - began, minutes=minutes, size=given.size))
+        print(report.paragraph(taken[-1]), flush=True)
+    report.keep(taken)
+    print(f"\nThe figures are in {report.LATEST.relative_to(ROOT)} and {report.TABLE.relative_to(ROOT)}.")
+    return 0 if all(one.report.holds for one in taken) else 1
+
+
+def _run(name: str, *, seed: int, seconds: float, size: float) -> PartReport:
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [
+            sys.executable,
+            "-m",
+            "tests.proof.part",
+            name,
+            str(seed),
+            str(seconds),
+            str(size),
+            file.name,
+        ]
+        ended = subprocess.run(command, cwd=ROOT, env=dict(os.environ))
+        text = Path(file.name).read_text()
+    if not text:
+        return PartReport(
+            name, seed, {}, holds=False, found=(f"the part ended with code {ended.returncode}",)
+        )
+    kept = json.loads(text)
+    return PartReport(**{**kept, "found": tuple(kept["found"])})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

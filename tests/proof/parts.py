@@ -1,0 +1,75 @@
+"""The parts of the campaign: what each is to prove, what it runs on, its share of the time, and what it reports."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Figures = dict[str, int | float | str]
+MOST_FINDINGS, LONGEST_FINDING = 20, 600
+
+
+@dataclass(frozen=True)
+class PartReport:
+    """What a part found.
+
+    `holds` says that nothing broke; `is_complete` that all of it was tried before the time ran out. A figure is
+    a count that was taken in this run, never one that was asked for.
+    """
+
+    name: str
+    seed: int
+    figures: Figures
+    holds: bool
+    is_complete: bool = True
+    found: tuple[str, ...] = ()
+    """What broke, a sentence each; empty where it holds."""
+
+    def kept(self) -> dict[str, Any]:
+        """Give it as JSON keeps it; of what broke, enough to begin with."""
+        return {**asdict(self), "found": [text[:LONGEST_FINDING] for text in self.found[:MOST_FINDINGS]]}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much a part may take: a share of its full size, and seconds from now on."""
+
+    seconds: float = float("inf")
+    size: float = 1.0
+    began_s: float = field(default_factory=time.monotonic)
+
+    def of(self, full: int) -> int:
+        """Tell how many to try, of `full` in the long form; at least one."""
+        return max(1, round(full * self.size))
+
+    @property
+    def left_s(self) -> float:
+        """Tell the seconds that are left; negative when time is over."""
+        return self.began_s + self.seconds - time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        return self.left_s <= 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of the campaign. Its module `tests.proof.<name>` has `run(stack, seed, bounds) -> PartReport`."""
+
+    proves: str
+    minutes: float
+    """Its share of a campaign of `WHOLE_MINUTES`."""
+    has_application: bool = True
+    """Whether web, worker, beat and stream run, or the database and Valkey alone."""
+    has_provider: bool = False
+    """Whether the payment provider is a process of its own that can be killed, or the sandbox's."""
+    postgres: dict[str, str] = field(default_factory=dict)
+    """Settings of PostgreSQL other than those of `make run`."""
+
+
+PARTS: dict[str, Part] = {
+    "keys": Part(
+        "One key, 8 racers, every money call: one effect and identical bytes, also after kill, flush and restart",
+        minutes=9.0,
+    ),
+}
+WHOLE_MINUTES = 40.0
