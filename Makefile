@@ -5,7 +5,7 @@ PYTHON ?= python3
 LAUNCH = exec $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak manage shell install lock clean-data
+.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak drill-pgbouncer manage shell install lock clean-data
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ chaos-workers: ## kill broker, web, worker and beat at random during 2,000 jobs:
 
 soak: ## try to make it lose a cent (about 40 minutes); ARGS="keys --minutes 5 --seed 7" runs that part alone
 	@$(LAUNCH) soak $(ARGS)
+
+drill-pgbouncer: ## run journeys and races through pgBouncer in transaction mode (about a minute)
+	@$(LAUNCH) drill-pgbouncer $(ARGS)
 
 manage: ## run manage.py on the data of `make run`: make manage CMD="check_books"
 	@$(LAUNCH) manage $(CMD)

@@ -92,6 +92,12 @@ class Environment:
         "",
         secret=True,
     )
+    database_direct_url: str = variable(
+        "The same database as the application's role past a pooler, for whoever listens to it; `DATABASE_URL` when empty.",
+        url("postgres", "postgresql"),
+        "",
+        secret=True,
+    )
     replica_database_url: str = variable(
         "A streaming replica for reports and history; none when empty.",
         url("postgres", "postgresql"),

@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 import psycopg
 import structlog
+from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
@@ -21,7 +22,7 @@ from events.published import PublishedEvent, oldest_first
 from events.relay import CHANNEL
 
 HEARTBEAT_S = 15.0
-# A notification may be lost on the way (a pooler, a connection that broke): then the position is looked up.
+# A notification may be lost on the way (a connection that broke): then the position is looked up.
 LOOK_UP_S = 5.0
 PAUSE_S = 1.0
 EVENTS_AT_ONCE = 100
@@ -176,7 +177,9 @@ def _ring(bells: Any) -> None:
 
 
 async def _connect() -> psycopg.AsyncConnection[Any]:
-    parameters: dict[str, Any] = connections["default"].get_connection_params()
+    # Past a pooler that hands out servers for a transaction: whoever listens has to keep one.
+    alias = "direct" if "direct" in settings.DATABASES else "default"
+    parameters: dict[str, Any] = connections[alias].get_connection_params()
     kept = {name: value for name, value in parameters.items() if name not in ("context", "cursor_factory")}
     return await psycopg.AsyncConnection.connect(**kept, autocommit=True)
 

@@ -17,6 +17,8 @@ from payments.processors import circuit_breaker
 from tests.leaks import TEST_NUMBERS, database_dump, numbers_in, redis_dump
 from transactions.integrity import check_books
 
+# `direct` is there only while the tests run through a pooler (`make drill-pgbouncer`).
+ALIASES = {"default": "DATABASE_URL", "owner": "DATABASE_OWNER_URL", "direct": "DATABASE_DIRECT_URL"}
 _REAL_CONNECT = socket.socket.connect
 
 
@@ -55,7 +57,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         with owner.cursor() as cursor:
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
             cursor.execute(f'CREATE DATABASE "{name}"')
-        for alias in ("default", "owner"):
+        for alias in (alias for alias in ALIASES if alias in settings.DATABASES):
             connections[alias].close()
             connections[alias].settings_dict["NAME"] = name
             settings.DATABASES[alias]["NAME"] = name
@@ -68,12 +70,24 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         leaked = numbers_in(database_dump() + redis_dump(), TEST_NUMBERS)
         for connection in connections.all(initialized_only=True):
             connection.close()
+        if "direct" in settings.DATABASES:
+            _end_own_sessions()
         owner.settings_dict["NAME"] = maintenance
         with owner.cursor() as cursor:
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         owner.close()
     assert breaches == []
     assert leaked == [], "card numbers stand in the tables or in Redis"
+
+
+def _end_own_sessions() -> None:
+    """End what a pooler keeps open in the tests' database: another role's sessions the owner can't end."""
+    with connections["direct"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+        )
+    connections["direct"].close()
 
 
 @pytest.fixture
@@ -112,7 +126,9 @@ def database_environment(django_db_setup: None) -> dict[str, str]:
     environment = dict(os.environ)
     # REDIS_URL names this worker's own database by now; a child that knew of the worker would count on from there.
     environment.pop("PYTEST_XDIST_WORKER", None)
-    for variable, alias in (("DATABASE_URL", "default"), ("DATABASE_OWNER_URL", "owner")):
+    for alias, variable in ALIASES.items():
+        if alias not in settings.DATABASES:
+            continue
         parts = settings.DATABASES[alias]
         environment[variable] = (
             f"postgres://{parts['USER']}:{parts['PASSWORD']}@{parts['HOST']}:{parts['PORT']}/{parts['NAME']}"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -62,8 +63,11 @@ class Wire:
         return []
 
     def _prepare(self, statement: str, types: tuple[int, ...]) -> bytes:
-        name = b"ow_%d" % len(self.prepared)
-        result = self.connection.pgconn.prepare(name, _numbered(statement), types)
+        text = _numbered(statement)
+        # Named by what it says: behind a pooler that keeps no account of names, which hands this connection's server
+        # to others, a name can be missing or taken, but never stand for another statement.
+        name = b"ow_" + blake2b(b"%b%r" % (text, types), digest_size=12).hexdigest().encode()
+        result = self.connection.pgconn.prepare(name, text, types)
         if result.status != _HAS_NONE:
             raise self._error(result)
         self.prepared[statement, types] = name

@@ -110,6 +110,8 @@ DATABASES = {
     "default": database(environment.database_url, engine="config.postgresql"),
     "owner": database(environment.database_owner_url or environment.database_url),
 }
+if environment.database_direct_url:
+    DATABASES["direct"] = database(environment.database_direct_url)
 if environment.replica_database_url:
     DATABASES["replica"] = database(environment.replica_database_url, engine="config.postgresql")
     # Not even a session on a server that has been promoted may write here; a dead one is given up soon.

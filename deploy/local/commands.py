@@ -30,6 +30,7 @@ from deploy.local.environment import (
     port_of,
 )
 from deploy.local.locking import lock_requirements
+from deploy.local.pgbouncer import Pooler, find_pgbouncer
 from deploy.local.ports import refuse_used_port
 from deploy.local.processes import end_with_make
 from deploy.local.refusals import CannotStart, Interrupted
@@ -42,6 +43,11 @@ TO_DEVELOP = [*TO_RUN, "development"]
 TO_BROWSE = [*TO_DEVELOP, "browser"]
 SCREENSHOTS = "docs/screenshots"
 FEWEST_TEST_PROCESSES = 2
+# What depends on the session: journeys of the whole API, races, what is prepared, the stream, the seals' lock.
+THROUGH_A_POOLER = (
+    *("tests/scale/pooled.py", "tests/journeys/test_every_event.py", "tests/journeys/test_provider_chaos.py"),
+    *("tests/races", "tests/events/test_stream.py"),
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -140,8 +146,14 @@ def check_image(arguments: Sequence[str]) -> int:
 
 
 def check_deploy(arguments: Sequence[str]) -> int:
-    """Give each file that deploys or watches an installation to its own checker."""
-    return check_deployment()
+    """Give each file that deploys or watches an installation to its own checker, and drill what it deploys."""
+    failed = check_deployment()
+    try:
+        pgbouncer = _pgbouncer()
+    except CannotStart as missing:
+        say(f"Nothing was drilled through pgBouncer. {missing}")
+        return failed
+    return _drill_pgbouncer(pgbouncer, ["--quiet", *THROUGH_A_POOLER]) or failed
 
 
 def bench(arguments: Sequence[str]) -> int:
@@ -152,6 +164,34 @@ def bench(arguments: Sequence[str]) -> int:
         environment["DJANGO_SETTINGS_MODULE"] = SETTINGS[SANDBOX]
         command = [str(venv.python), "-m", "tests.benchmarks", *arguments]
         return supervisor.lend_terminal(command, environment=environment)
+
+
+def drill_pgbouncer(arguments: Sequence[str]) -> int:
+    """Run journeys and races through pgBouncer in transaction mode; arguments are pytest's."""
+    return _drill_pgbouncer(_pgbouncer(), arguments or THROUGH_A_POOLER)
+
+
+def _pgbouncer() -> list[str]:
+    return find_pgbouncer(unpacked=ROOT / ".data" / "checkers" / "pgbouncer", environment=os.environ)
+
+
+def _drill_pgbouncer(command: Sequence[str], arguments: Sequence[str]) -> int:
+    venv = _venv(TO_DEVELOP)
+    with _throw_away_services(venv, durable=False) as (supervisor, services):
+        pooler = Pooler(
+            command=command,
+            data=DataDirectory(supervisor.logs.parent),
+            server_url=services["DATABASE_URL"],
+        )
+        supervisor.start([pooler.program()])
+        pooled = {
+            **services,
+            "DATABASE_URL": pooler.url(),
+            "DATABASE_DIRECT_URL": services["DATABASE_URL"],
+        }
+        environment = environment_of_tests(given=os.environ, services=pooled)
+        chosen = arguments or THROUGH_A_POOLER
+        return supervisor.lend_terminal([str(venv.python), "-m", "pytest", *chosen], environment=environment)
 
 
 def chaos_workers(arguments: Sequence[str]) -> int:
@@ -237,6 +277,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "chaos-payments": chaos_payments,
     "chaos-workers": chaos_workers,
     "soak": soak,
+    "drill-pgbouncer": drill_pgbouncer,
     "manage": manage,
     "lock": lock,
     "clean-data": clean_data,

@@ -32,6 +32,7 @@ NOT_FOR_TESTS = {
     *(
         "DATABASE_URL",
         "DATABASE_OWNER_URL",
+        "DATABASE_DIRECT_URL",
         "REPLICA_DATABASE_URL",
         "REDIS_URL",
         "DEMO_PASSWORD",

@@ -12,6 +12,9 @@ ALTER ROLE open_wallet_app LOGIN NOCREATEDB NOSUPERUSER NOCREATEROLE NOREPLICATI
 -- A dead client or a forgotten transaction must not hold a wallet's lock. By role, so that it holds behind pgBouncer too.
 ALTER ROLE open_wallet_owner SET lock_timeout = '10s';
 ALTER ROLE open_wallet_owner SET client_connection_check_interval = '2s';
+ALTER ROLE open_wallet_app SET timezone = 'UTC';
+-- What is prepared is planned once: a plan for each set of wallet ids costs half of locking them.
+ALTER ROLE open_wallet_app SET plan_cache_mode = 'force_generic_plan';
 ALTER ROLE open_wallet_app SET statement_timeout = '30s';
 ALTER ROLE open_wallet_app SET lock_timeout = '4s';
 ALTER ROLE open_wallet_app SET idle_in_transaction_session_timeout = '15s';

@@ -44,8 +44,11 @@ def is_ready(url: str) -> bool:
 
 
 @contextmanager
-def running_stack(folder: Path) -> Iterator[Stack]:
-    """Start everything, wait until it is ready, and stop it again; what it said is in `folder/said`."""
+def running_stack(folder: Path, **variables: str) -> Iterator[Stack]:
+    """Start everything, wait until it is ready, and stop it again; what it said is in `folder/said`.
+
+    `variables` are given to it besides its own, such as the database that it shall use.
+    """
     port, password = free_port(), "a password of the tests"
     url = f"http://127.0.0.1:{port}"
     environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | {
@@ -55,6 +58,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         "RATE_LIMIT_GLOBAL": "100000/15m",
         "RATE_LIMIT_USER": "100000/15m",
         "RATE_LIMIT_PAYMENT": "100000/15m",
+        **variables,
     }
     with (folder / "said").open("w") as said:
         launcher = subprocess.Popen(

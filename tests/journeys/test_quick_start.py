@@ -40,9 +40,14 @@ def events_told_to(email: str, stack: Stack) -> list[str]:
 def test_when_the_quick_start_is_pasted_then_it_ends_with_a_funded_wallet_and_a_transfer(
     tmp_path: Path,
 ) -> None:
+    require_quick_start(tmp_path)
+
+
+def require_quick_start(folder: Path, **variables: str) -> None:
+    """Start everything with these variables, paste the quick start, and assert what it ends with."""
     script = quick_start()
 
-    with running_stack(tmp_path) as stack:
+    with running_stack(folder, **variables) as stack:
         shell = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             env={"PATH": "/usr/local/bin:/usr/bin:/bin", "API": f"{stack.url}/api/v1", "LC_ALL": "C.UTF-8"},
