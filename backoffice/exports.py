@@ -13,7 +13,7 @@ from django.db import transaction
 from django.http import QueryDict
 from django.utils import timezone
 
-from backoffice.explorers import EXPLORERS
+from backoffice.explorers.registry import EXPLORERS, explorer_for
 from backoffice.models import Export, ExportPart
 from events import audit
 from events.clock import now
@@ -29,9 +29,10 @@ KEPT = timedelta(days=7)
 def request_export(*, person: User, explorer: str, query: str, time_zone: str) -> Export:
     """Ask for a file of all rows that an explorer is narrowed to, days in `time_zone`.
 
-    Refuses with NotFound an explorer that isn't, and what it can't understand.
+    Refuses with NotFound an explorer that isn't, or isn't for them, and what it can't understand.
     """
-    if explorer not in EXPLORERS or EXPLORERS[explorer].narrowed(QueryDict(query))[0].errors:
+    found = explorer_for(person, explorer)
+    if found is None or found.narrowed(QueryDict(query))[0].errors:
         raise NotFound
     with transaction.atomic():
         export = Export.objects.create(

@@ -132,7 +132,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
             ),
             Entry(
                 _("Payments"),
-                "admin:payments_payment_changelist",
+                "backoffice:payments",
                 ("payment:read",),
                 "card",
                 "p",
@@ -157,8 +157,29 @@ NAVIGATION: Final[tuple[Section, ...]] = (
         ),
     ),
     Section(
+        _("Cards and top-ups"),
+        (
+            Entry(
+                _("Payment sessions"),
+                "backoffice:payment-sessions",
+                ("payment:read",),
+                "session",
+                "s",
+                _("What customers are about to pay by phone"),
+            ),
+        ),
+    ),
+    Section(
         _("Control"),
         (
+            Entry(
+                _("Provider events"),
+                "backoffice:provider-events",
+                ("payment:read",),
+                "event",
+                "v",
+                _("What payment providers told us by webhook, and working it off again"),
+            ),
             Entry(
                 _("Webhook deliveries"),
                 "admin:events_webhookdelivery_changelist",

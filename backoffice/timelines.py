@@ -17,13 +17,13 @@ from django.utils.translation import gettext_lazy as _
 
 from events.clock import now_of
 from events.models import ApiCall, AuditEntry, Event, Notification, WebhookDelivery
-from payments.models import Payment, Refund
+from payments.models import Payment, ProviderEvent, Refund
 from transactions.models import Hold, Transaction
 from users.staff_screens import screen_url
 
 PAGE_SIZE: Final = 40
 _GOOD = frozenset({"completed", "succeeded", "captured", "sent", "handled", "active"})
-_WAIT = frozenset({"pending", "approved", "processing", "requires_action", "open"})
+_WAIT = frozenset({"pending", "approved", "processing", "requires_action", "open", "received"})
 _BAD = frozenset({"failed", "rejected", "disputed", "suspended", "inactive", "closed"})
 _LOOKED = r"\.(viewed|read)$"
 
@@ -101,7 +101,8 @@ def timeline(subject: Subject, *, kind: str = "", older_than: UUID | None = None
     return Timeline(page, cursor)
 
 
-def _in_words(name: str) -> str:
+def in_words(name: str) -> str:
+    """Write the name of a type or action as a heading: `payment.status_changed` as "Payment status changed"."""
     return name.replace("_", " ").replace(".", " ").capitalize()
 
 
@@ -129,7 +130,7 @@ def _money(subject: Subject, before: UUID | None, count: int) -> list[Happening]
                 id=line.id,
                 at=line.created_at,
                 kind="money",
-                title=_in_words(line.type),
+                title=in_words(line.type),
                 status=line.status,
                 url=screen_url("transactions.transaction", line.id),
                 actor=line.transfer.actor,
@@ -150,6 +151,7 @@ def _money(subject: Subject, before: UUID | None, count: int) -> list[Happening]
                 kind="money",
                 title=str(_("Hold")),
                 status=hold.status,
+                url=screen_url("transactions.hold", hold.id),
                 actor=hold.actor,
                 detail=hold.description,
                 request_id=hold.request_id,
@@ -173,7 +175,7 @@ def _payments(subject: Subject, before: UUID | None, count: int) -> list[Happeni
                 id=payment.id,
                 at=payment.created_at,
                 kind="payments",
-                title=_in_words(f"{payment.kind} by {payment.method}"),
+                title=in_words(f"{payment.kind} by {payment.method}"),
                 status=payment.status,
                 url=screen_url("payments.payment", payment.id),
                 actor=payment.actor,
@@ -191,7 +193,7 @@ def _payments(subject: Subject, before: UUID | None, count: int) -> list[Happeni
                 id=refund.id,
                 at=refund.created_at,
                 kind="payments",
-                title=_in_words(f"refund for {refund.reason}"),
+                title=in_words(f"refund for {refund.reason}"),
                 status=refund.status,
                 url=screen_url("payments.refund", refund.id),
                 detail=" · ".join(filter(None, (refund.decision_reason, refund.failure_code))),
@@ -200,6 +202,30 @@ def _payments(subject: Subject, before: UUID | None, count: int) -> list[Happeni
                 currency=refund.currency,
             )
             for refund in Refund.objects.filter(**named).order_by("-id")[:count]
+        ]
+    return found
+
+
+def _provider_events(subject: Subject, before: UUID | None, count: int) -> list[Happening]:
+    """What payment providers told us by webhook, once it was found to be about the wallet."""
+    found: list[Happening] = []
+    for wallet_id in subject.wallet_ids:
+        events = ProviderEvent.objects.filter(wallet_id=wallet_id, **_before(before))
+        if subject.request_id:
+            events = events.filter(request_id=subject.request_id)
+        found += [
+            Happening(
+                id=event.id,
+                at=event.received_at,
+                kind="provider",
+                title=event.type,
+                status=event.status,
+                url=screen_url("payments.providerevent", event.id),
+                actor=event.provider,
+                detail=event.failure,
+                request_id=event.request_id,
+            )
+            for event in events.order_by("-id")[:count]
         ]
     return found
 
@@ -274,7 +300,7 @@ def _emails(subject: Subject, before: UUID | None, count: int) -> list[Happening
             id=notice.id,
             at=notice.created_at,
             kind="emails",
-            title=_in_words(notice.notice),
+            title=in_words(notice.notice),
             status=notice.status,
             detail=notice.last_error,
             request_id=notice.request_id,
@@ -296,7 +322,7 @@ def _audited(subject: Subject, before: UUID | None, count: int, *, looks: bool) 
                 id=entry.id,
                 at=entry.at,
                 kind="looks" if looks else "staff",
-                title=_in_words(entry.action),
+                title=in_words(entry.action),
                 status=entry.to_state,
                 url=screen_url("events.auditentry", entry.id) if subject.may_read_trail else "",
                 actor=entry.actor,
@@ -326,6 +352,7 @@ def moment_of(key: UUID) -> datetime:
 KINDS: Final[dict[str, str | Promise]] = {
     "money": _("Money"),
     "payments": _("Payments and refunds"),
+    "provider": _("Provider events"),
     "api": _("API calls"),
     "webhooks": _("Events and webhooks"),
     "emails": _("E-mails"),
@@ -335,6 +362,7 @@ KINDS: Final[dict[str, str | Promise]] = {
 SOURCES: Final[dict[str, Source]] = {
     "money": _money,
     "payments": _payments,
+    "provider": _provider_events,
     "api": _api_calls,
     "webhooks": _webhooks,
     "emails": _emails,

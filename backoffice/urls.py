@@ -4,18 +4,20 @@ from django.conf import settings
 from django.urls import URLPattern, include, path
 
 from backoffice.demo_page import demo_page
+from backoffice.explorers.registry import EXPLORERS
 from backoffice.front_page import front_page
 from backoffice.views import (
     adjustments,
     annotations,
     customers,
     explanations,
-    explorer,
     kept_lists,
+    payments,
     refunds,
     reports,
     wallets,
 )
+from backoffice.views.explorer import routes_of
 from backoffice.views.home import home
 from backoffice.views.search import search
 from backoffice.views.test_clock import test_clock
@@ -48,10 +50,11 @@ STAFF_PAGES: list[URLPattern] = [
     path("adjustments/<uuid:adjustment_id>/approve/", adjustments.approve, name="adjustment-approve"),
     path("adjustments/<uuid:adjustment_id>/reject/", adjustments.reject, name="adjustment-reject"),
     path("adjustments/of/<uuid:wallet_id>/", adjustments.ask_for, name="adjustment-ask"),
-    path("transactions/", explorer.transactions, name="transactions"),
-    path("transactions/file/", explorer.transactions_file, name="transactions-file"),
-    path("transfers/", explorer.transfers, name="transfers"),
-    path("transfers/file/", explorer.transfers_file, name="transfers-file"),
+    *(route for explorer in EXPLORERS.values() for route in routes_of(explorer)),
+    path("payments/<uuid:payment_id>/", payments.payment, name="payment"),
+    path("payments/<uuid:payment_id>/ask/", payments.payment_ask, name="payment-ask"),
+    path("provider-events/<uuid:event_id>/", payments.provider_event, name="providerevent"),
+    path("provider-events/<uuid:event_id>/retry/", payments.provider_event_retry, name="providerevent-retry"),
     path("views/<str:explorer>/keep/", kept_lists.keep, name="view-keep"),
     path("views/<uuid:view_id>/forget/", kept_lists.forget, name="view-forget"),
     path("files/", kept_lists.files, name="files"),

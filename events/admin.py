@@ -31,7 +31,10 @@ from users.staff_screens import (
 
 # Where an object of the audit trail has its screen; others are named without a link.
 SCREENS = {
+    "auto_top_up": "payments.autotopup",
+    "hold": "transactions.hold",
     "payment": "payments.payment",
+    "provider_event": "payments.providerevent",
     "refund": "payments.refund",
     "token": "tokens.paymenttoken",
     "transaction": "transactions.transaction",
@@ -42,7 +45,11 @@ SCREENS = {
     "webhook_endpoint": "events.webhookendpoint",
 }
 
-WORK_SCREENS = {"payments.payment": "payments.payment", "payments.refund": "payments.refund"}
+WORK_SCREENS = {
+    "payments.payment": "payments.payment",
+    "payments.provider_event": "payments.providerevent",
+    "payments.refund": "payments.refund",
+}
 
 
 @admin.register(AuditEntry)

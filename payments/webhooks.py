@@ -6,6 +6,7 @@ when it may be taken, and one that can't be handled yet comes back with growing 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -42,6 +43,7 @@ MOST_ATTEMPTS = 12
 """After how many attempts an event is left to people: about three hours after it came."""
 
 RECEIVED, HANDLED, IGNORED, FAILED = "received", "handled", "ignored", "failed"
+_MATCHED = ("wallet_id", "payment_id", "refund_id")
 
 logger = structlog.get_logger()
 
@@ -102,10 +104,17 @@ def _claim(events: QuerySet[ProviderEvent], *, limit: int, at: datetime) -> list
 
 def _handle(event_id: UUID) -> None:
     event = ProviderEvent.objects.get(id=event_id)
+    # Whoever works it off, and when: what it changes is found under the request that brought it.
+    request = replace(context.current(), request_id=event.request_id or context.current().request_id)
+    with context.request_context(request):
+        _work_off(event)
+
+
+def _work_off(event: ProviderEvent) -> None:
     try:
         sender = sender_of(event.provider)
         concern = sender.concern(Notice(event_id=event.event_id, type=event.type, body=event.body))
-        status = _bring_up_to_date(sender, concern)
+        status = _bring_up_to_date(event, sender, concern)
     except NotYet as later:
         logger.info("webhook_not_handled_yet", event_id=event.event_id, reason=str(later))
         _come_back(event, failure=str(later), at_last=IGNORED if isinstance(later, NotOurs) else FAILED)
@@ -116,19 +125,23 @@ def _handle(event_id: UUID) -> None:
         _end(event, status)
 
 
-def _bring_up_to_date(sender: Sender, concern: Concern) -> str:
-    """Read what an event concerns at its provider and follow it; tells how the event ends."""
+def _bring_up_to_date(event: ProviderEvent, sender: Sender, concern: Concern) -> str:
+    """Read what an event concerns at its provider and follow it; tells how the event ends, and marks whose it is."""
     if concern.kind is Kind.NOTHING:
         return IGNORED
     outcome: object = None
     if concern.kind is Kind.REFUND:
         refund = _refund_of(sender, concern)
+        event.refund_id = refund.id
+        event.payment_id, event.wallet_id = refund.payment_id, refund.wallet_id
         outcome = refresh_refund(refund_id=refund.id, reference=concern.reference)
-    elif concern.kind is Kind.DISPUTE:
-        _follow_dispute(_payment_of(sender, concern), concern)
     else:
         payment = _payment_of(sender, concern)
-        outcome = refresh_payment(payment_id=payment.id, reference=concern.reference)
+        event.payment_id, event.wallet_id = payment.id, payment.wallet_id
+        if concern.kind is Kind.DISPUTE:
+            _follow_dispute(payment, concern)
+        else:
+            outcome = refresh_payment(payment_id=payment.id, reference=concern.reference)
     if isinstance(outcome, Unknown) and not outcome.is_answered:
         raise NotYet("the provider can't be asked")
     return HANDLED
@@ -182,13 +195,13 @@ def _come_back(event: ProviderEvent, *, failure: str, at_last: str) -> None:
     wait_s = min(FIRST_RETRY_AFTER_S * 2 ** (event.attempts - 1), LAST_RETRY_AFTER_S)
     event.failure = failure[:200]
     event.due_at = now() + timedelta(seconds=wait_s)
-    event.save(update_fields=["failure", "due_at"])
+    event.save(update_fields=["failure", "due_at", *_MATCHED])
 
 
 def _end(event: ProviderEvent, status: str, *, failure: str = "") -> None:
     event.status, event.failure = status, failure[:200]
     event.due_at, event.handled_at = None, now()
-    event.save(update_fields=["status", "failure", "due_at", "handled_at"])
+    event.save(update_fields=["status", "failure", "due_at", "handled_at", *_MATCHED])
     if status != FAILED and event.attempts > 1:
         note_success(kind=KIND, object_id=event.id)
     if status == FAILED:

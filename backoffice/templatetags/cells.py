@@ -1,10 +1,13 @@
 """How things look in templates: `{% load cells %}`. The same cells stand in Django's own screens."""
 
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString
 
+from users.masking import masked_email
+from events.clock import now
 from transactions.amount_cells import amount_cell
 from users import staff_screens
 
@@ -35,6 +38,19 @@ def moment(when: datetime | None) -> SafeString:
 def state(status: str) -> SafeString:
     """`{{ refund.status|state }}`: a coloured label that also says it."""
     return staff_screens.state(status)
+
+
+@register.filter
+def status_now(row: Any) -> str:
+    """`{{ session|status_now|state }}`: the status as it reads at this moment, whether or not a sweep has run."""
+    status: str = row.status_at(now())
+    return status
+
+
+@register.filter
+def masked(email: str) -> str:
+    """`{{ row.user.email|masked }}`: an address as lists show it; who it is, the customer's own page tells."""
+    return masked_email(email)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from backoffice.explorers import EXPLORERS
+from backoffice.explorers.registry import EXPLORERS
 from backoffice.exports import contents_of, export_of, request_export
 from backoffice.models import Export
 from backoffice.saved_views import forget_view, keep_view
@@ -26,7 +26,7 @@ MAKE: Final = "backoffice.make_export"
 MOST_SHOWN: Final = 50
 
 
-@staff_page("transaction:read")
+@staff_page("transaction:read", "payment:read", "wallet:read", "token:read")
 @require_POST
 def keep(request: HttpRequest, explorer: str) -> HttpResponse:
     """Keep what an explorer is narrowed to under a name."""
@@ -48,7 +48,7 @@ def keep(request: HttpRequest, explorer: str) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse(f'backoffice:{explorer}')}?{query}")
 
 
-@staff_page("transaction:read")
+@staff_page("transaction:read", "payment:read", "wallet:read", "token:read")
 @require_POST
 def forget(request: HttpRequest, view_id: UUID) -> HttpResponse:
     """Delete a view of one's own."""

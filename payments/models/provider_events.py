@@ -6,7 +6,11 @@ from uuid_utils.compat import uuid7
 
 
 class ProviderEvent(models.Model):
-    """What a provider told us by webhook, once each; the handler reads the object again rather than believing it."""
+    """What a provider told us by webhook, once each; the handler reads the object again rather than believing it.
+
+    `wallet_id`, `payment_id` and `refund_id` say what it was found to be about: null until then, and for good where
+    it is about nothing of ours. No foreign keys: it was so when it was handled.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.CharField(max_length=64)
@@ -17,6 +21,9 @@ class ProviderEvent(models.Model):
     attempts = models.IntegerField(default=0)
     failure = models.CharField(max_length=200, blank=True, default="")
     request_id = models.CharField(max_length=128, blank=True, default="")
+    wallet_id = models.UUIDField(null=True)
+    payment_id = models.UUIDField(null=True)
+    refund_id = models.UUIDField(null=True)
     due_at = models.DateTimeField(null=True)
     received_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True)
@@ -32,6 +39,21 @@ class ProviderEvent(models.Model):
         indexes = [
             models.Index(name="provider_event_due", fields=["due_at"], condition=Q(due_at__isnull=False)),
             models.Index(name="provider_event_by_event", fields=["event_id"]),
+            models.Index(
+                name="provider_event_by_wallet",
+                fields=["wallet_id", "-id"],
+                condition=Q(wallet_id__isnull=False),
+            ),
+            models.Index(
+                name="provider_event_by_payment",
+                fields=["payment_id", "-id"],
+                condition=Q(payment_id__isnull=False),
+            ),
+            models.Index(
+                name="provider_event_unhandled",
+                fields=["status", "-id"],
+                condition=Q(status__in=["received", "failed"]),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -98,7 +98,7 @@ def spent(wallet_id: UUID, description: str, reference: str) -> None:
 def test_when_there_are_more_rows_than_a_page_then_the_file_has_them_all(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backoffice.explorers.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("backoffice.explorers.narrowing.ROWS_AT_ONCE", 2)
     wallet_id = new_wallet(1_000)
     for number in range(5):
         spent(wallet_id, f"no. {number}", "")

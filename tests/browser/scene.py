@@ -10,6 +10,7 @@ import requests
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000341"
 UNKNOWN_CARD = "4000000000000119"
+DISPUTED_CARD = "4000000000000259"
 NAMES = ("nora", "jonas", "amara", "luca", "mei", "sofia")
 
 
@@ -106,7 +107,8 @@ def make_scene(base_url: str, *, password: str) -> Scene:
         caller.post("/wallet/transfer", {**dinner, "description": "Dinner on Friday"})
     first.post(f"/wallet/{wallet_id}/holds", {"amount": 2_000, "currency": "EUR", "description": "Bicycle"})
     fund(people[1][0], people[1][2], saved_card(people[1][0], DECLINED_CARD), 5_000)
-    fund(people[2][0], people[2][2], saved_card(people[2][0], UNKNOWN_CARD), 3_300)
+    unknown = fund(people[2][0], people[2][2], saved_card(people[2][0], UNKNOWN_CARD), 3_300)
+    fund(people[3][0], people[3][2], saved_card(people[3][0], DISPUTED_CARD), 2_600)
     rule = {"enabled": True, "threshold": 2_000, "amount": 5_000, "token_id": cards[0]}
     first.call("PUT", f"/wallet/{wallet_id}/auto-top-up", rule)
     refunds = [
@@ -133,6 +135,7 @@ def make_scene(base_url: str, *, password: str) -> Scene:
             "email": email,
             "wallet": wallet_id,
             "payment": funded[0]["payment_id"],
+            "unknown_payment": unknown["payment_id"],
             "transaction": line["id"],
             "transfer": line["transfer_id"],
             "token": cards[0],

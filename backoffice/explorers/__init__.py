@@ -1,0 +1,1 @@
+"""Lists that are narrowed by their address, kept as views and taken away as files; `registry` knows all of them."""
