@@ -30,7 +30,6 @@ class BackofficeSite(admin.AdminSite):
             (
                 "transactions.transfer",
                 "transactions.transaction",
-                "payments.payment",
             ),
         ),
         ("People", ("users.user", "tokens.paymenttoken", "users.serviceclient")),

@@ -6,10 +6,10 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from users.masking import masked_email
 from events.clock import now
 from transactions.amount_cells import amount_cell
 from users import staff_screens
+from users.masking import masked_email
 
 register = template.Library()
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backoffice import personal_data
 from backoffice.form_calls import back_to, form_call, new_form_key, outcome_of
 from backoffice.payment_stories import story_of, unknown_since
-from backoffice.staff_pages import staff_page
+from backoffice.staff_pages import person_of, staff_page
 from events.doorbells import ring
 from events.screens import audit_panel, document
 from payments.inquiries import (
@@ -45,7 +45,7 @@ def payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         # What else there is lets its holder confirm the charge.
         "awaited": (found.next_action or {}).get("type", ""),
         "may_inquire": found.is_under_way and principal_of(request).may(MAY_INQUIRE),
-        "history": audit_panel("payment", payment_id),
+        "history": audit_panel("payment", payment_id, has_looks=False).for_reader(person_of(request)),
         "key": new_form_key(),
         "here": reverse("backoffice:payment", args=[payment_id]),
         "request_page": reverse("backoffice:wallet", args=[found.wallet_id]),
@@ -80,7 +80,7 @@ def provider_event(request: HttpRequest, event_id: UUID) -> HttpResponse:
         "event": found,
         "body": document(found.body),
         "may_inquire": found.status in ("received", "failed") and principal_of(request).may(MAY_INQUIRE),
-        "history": audit_panel("provider_event", event_id),
+        "history": audit_panel("provider_event", event_id, has_looks=False).for_reader(person_of(request)),
         "key": new_form_key(),
     }
     return render(request, "backoffice/provider_event.html", context)

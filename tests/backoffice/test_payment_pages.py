@@ -15,7 +15,7 @@ from payments.models import Payment, PaymentSession, ProviderEvent
 from payments.sandbox_provider import deliver_sandbox_webhooks
 from payments.webhooks import sweep_due_events
 from tests.factories.people import someone
-from tests.payments.customers import DECLINED, IS_DISPUTED, TIMES_OUT, Customer, sweep_later
+from tests.payments.customers import DECLINED, IS_DISPUTED, SUCCEEDS, TIMES_OUT, Customer, sweep_later
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_when_a_charge_is_exported_then_its_row_says_all_of_it(customer):
 
 
 def test_when_a_charge_has_succeeded_then_its_page_tells_each_step_and_both_lines(customer):
-    payment = charged(customer, "4242424242424242")
+    payment = charged(customer, SUCCEEDS)
 
     page = page_of(browser_of("support"), payment)
 
@@ -127,6 +127,30 @@ def test_when_nobody_knows_what_became_of_a_charge_then_its_page_says_since_when
     assert "Ask the provider now" in html
 
 
+def test_when_a_charge_waits_for_its_customer_then_staff_see_for_what_and_not_the_secret(customer):
+    payment = charged(customer, TIMES_OUT)
+    waits = {"type": "use_stripe_sdk", "client_secret": "pi_1_secret_2"}
+    Payment.objects.filter(id=payment.id).update(status="requires_action", next_action=waits)
+
+    page = page_of(browser_of("support"), payment)
+
+    html = page.content.decode()
+    assert (page.context["awaited"], page.context["unknown_since"]) == ("use_stripe_sdk", None)
+    assert "use_stripe_sdk" in html
+    assert "secret_2" not in html
+
+
+def test_when_a_charge_is_disputed_then_its_page_tells_how_the_dispute_stands(customer):
+    payment, _event = disputed(customer)
+    sweep_due_events(limit=10_000)
+
+    page = page_of(browser_of("auditor"), payment)
+
+    (dispute,) = page.context["story"].disputes
+    assert (dispute.status, dispute.amount, dispute.withdrawn) == ("open", 2_500, 2_500)
+    assert dispute.processor_reference in page.content.decode()
+
+
 def test_when_support_asks_the_provider_then_the_charge_is_due_and_the_next_look_settles_it(customer):
     payment = charged(customer, TIMES_OUT)
     Payment.objects.filter(id=payment.id).update(due_at=now() + timedelta(hours=1))
@@ -148,7 +172,7 @@ def test_when_support_asks_the_provider_then_the_charge_is_due_and_the_next_look
 
 
 def test_when_the_end_of_a_charge_is_known_then_asking_is_refused(customer):
-    payment = charged(customer, "4242424242424242")
+    payment = charged(customer, SUCCEEDS)
 
     answer = browser_of("admin").post(f"/admin/payments/{payment.id}/ask/", follow=True)
 
