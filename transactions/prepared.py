@@ -18,7 +18,7 @@ import psycopg
 from django.db import connections
 from psycopg import abc, errors
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8
 
@@ -74,6 +74,10 @@ class Wire:
         return name
 
     def _error(self, result: Any) -> psycopg.Error:
+        if not result.error_field(DiagnosticField.SQLSTATE):
+            # Not the server's words but libpq's own: the server is gone. As Django's cursors say it, so that whoever
+            # waits for a lost connection hears of it.
+            return psycopg.OperationalError(result.get_error_message("utf-8") or "the connection is lost")
         error = errors.error_from_result(result, encoding="utf-8")
         if isinstance(error, errors.InvalidSqlStatementName):
             self.prepared.clear()

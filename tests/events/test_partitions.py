@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from uuid import UUID
@@ -249,3 +249,36 @@ def test_when_the_tables_are_listed_then_every_partitioned_one_is_looked_after(d
     found = fetched("SELECT relname::text FROM pg_class WHERE relkind = 'p' ORDER BY relname")
 
     assert {name for (name,) in found} == set(partitions.PARTITIONED)
+
+
+# An application server makes the ids, by its clock; the database makes the partitions, by its own.
+@pytest.mark.parametrize("table", PARTITIONED)
+@pytest.mark.parametrize(
+    "apart", [timedelta(0), timedelta(milliseconds=-1), timedelta(hours=-1), timedelta(hours=1)]
+)
+def test_when_the_clocks_of_two_servers_disagree_at_a_month_s_end_then_each_row_has_its_own_month(
+    db, table, apart
+):
+    this_month = fetched("SELECT date_trunc('month', now(), 'UTC')")[0][0]
+    next_month = fetched("SELECT date_trunc('month', now(), 'UTC') + interval '1 month'")[0][0]
+    moments = [this_month + apart, next_month + apart]
+
+    found = []
+    for moment in moments:
+        key = UUID(int=first_id_of(moment).int + 0x7ABC)
+        (bounds,) = fetched(
+            "SELECT c.relname::text FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid,"
+            " regexp_match(pg_get_expr(c.relpartbound, c.oid), $$FROM \\('(.+)'\\) TO \\('(.+)'\\)$$) AS ends"
+            " WHERE i.inhparent = %s::regclass AND ends[1]::uuid <= %s AND %s < ends[2]::uuid",
+            table,
+            key,
+            key,
+        )
+        found.append(bounds[0])
+
+    assert found == [f"{table}_{moment:%Y_%m}" for moment in moments]
+
+
+def test_when_a_server_is_a_month_ahead_of_the_database_then_nothing_is_missing_there_yet(committed):
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=31), tick=False):
+        assert missing_ahead() == []
