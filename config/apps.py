@@ -1,6 +1,7 @@
 """The composition root as a Django app: it owns the system checks and the counter of calls."""
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.db.models.signals import post_migrate
 
 
@@ -13,6 +14,13 @@ class ConfigConfig(AppConfig):
         from config.gateway import task_context
 
         checks.register_checks()
+        if settings.IS_TRACED:
+            from config import tracing
+
+            # Before the context of tasks, which takes their trace from their span.
+            tracing.start(
+                service=settings.TRACED_SERVICE, version=settings.VERSION, mode=settings.OPEN_WALLET_MODE
+            )
         task_context.connect()
         sweep_outcomes.connect()
         post_migrate.connect(database_grants.grant, sender=apps.get_app_config("users"))

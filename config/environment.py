@@ -134,8 +134,18 @@ class Environment:
         "The least severe level that is logged.", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"
     )
     sentry_dsn: str = variable(
-        "Kept for error reports to Sentry; nothing is sent there yet.", url("https", "http"), "", secret=True
+        "Where unhandled errors are reported to, without bodies, people or secrets; nowhere when empty.",
+        url("https", "http"),
+        "",
+        secret=True,
     )
+    otel_exporter_otlp_endpoint: str = variable(
+        "The collector that traces are sent to by OTLP over HTTP, such as `http://localhost:4318`; no traces when"
+        " empty. The standard's other variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) hold too.",
+        url("https", "http"),
+        "",
+    )
+    otel_service_name: str = variable("The name that traces are sent under.", text, "open-wallet")
     jwt_signing_keys: tuple[tuple[str, bytes], ...] = variable(
         "Ed25519 seeds for access tokens: the first one signs, the others still verify.",
         key_ring,

@@ -44,6 +44,8 @@ class Due:
     attempts: int
     attempt_in_round: int
     body: bytes
+    event_type: str = ""
+    traceparent: str = ""
 
     @property
     def is_first(self) -> bool:
@@ -88,11 +90,14 @@ def due_deliveries(*, endpoint_id: UUID, first: int, again: int) -> list[Due]:
             [endpoint_id, first, endpoint_id, *parameters, again],
         )
         rows: list[Any] = cursor.fetchall()
-    bodies = {event.id: message_of(event) for event in Event.objects.filter(id__in={row[1] for row in rows})}
+    told = {
+        event.id: (message_of(event), event.type, event.traceparent)
+        for event in Event.objects.filter(id__in={row[1] for row in rows})
+    }
     return [
-        Due(delivery_id, event_id, wallet_id, attempts, attempt_in_round, bodies[event_id])
+        Due(delivery_id, event_id, wallet_id, attempts, attempt_in_round, *told[event_id])
         for delivery_id, event_id, wallet_id, attempts, attempt_in_round in rows
-        if event_id in bodies
+        if event_id in told
     ]
 
 

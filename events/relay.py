@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
+from events import spans
 from events.clock import now
 from events.endpoints import Subscriber, subscribers
 from events.expansion import Draft, expand
@@ -123,7 +124,8 @@ def _read(cursor: Any, row: tuple[Any, ...]) -> _Entry:
     """Take one entry apart; one of no known form is kept for people to look at, and publishes nothing."""
     entry_id, kind, payload, request_id, traceparent, created_at = row
     try:
-        drafts = expand(kind, orjson.loads(payload))
+        with spans.continued(f"publish {kind}", traceparent=traceparent):
+            drafts = expand(kind, orjson.loads(payload))
     except (LookupError, TypeError, ValueError):
         _log.exception("outbox_entry_set_aside", entry_id=str(entry_id), kind=kind)
         cursor.execute(_KEEP_ASIDE, row)

@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from django.db import connection, connections, transaction
 
-from events import audit
+from events import audit, spans
 from events.clock import now
 from events.deliveries import Attempt, Due, due_again, due_deliveries, record_attempts
 from events.endpoints import signing_keys
@@ -164,7 +164,10 @@ class _Turn:
         headers = signed_headers(
             message_id=str(due.event_id), timestamp_s=int(time.time()), body=due.body, keys=self.keys
         )
-        reply = call_endpoint(self.endpoint.url, body=due.body, headers=headers)
+        with spans.continued(f"send {due.event_type}", traceparent=due.traceparent) as traceparent:
+            if traceparent:
+                headers["traceparent"] = traceparent
+            reply = call_endpoint(self.endpoint.url, body=due.body, headers=headers)
         if reply.status == 410 or _asks_for_rest(reply):
             self.is_over.set()
         return Attempt(due, at, reply)

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from uuid_utils.compat import uuid7
 
 from config.gateway.client_addresses import client_address
+from events import spans
 from events.context import RequestContext, request_context
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
@@ -48,7 +49,9 @@ def new_trace() -> str:
 
 def context_of(meta: Mapping[str, Any]) -> RequestContext:
     """Read the request's context from its headers and its connection."""
-    traceparent = continued_trace(meta["HTTP_TRACEPARENT"]) if "HTTP_TRACEPARENT" in meta else ""
+    traceparent = spans.at_work()
+    if not traceparent and "HTTP_TRACEPARENT" in meta:
+        traceparent = continued_trace(meta["HTTP_TRACEPARENT"])
     tracestate = meta.get("HTTP_TRACESTATE", "") if traceparent else ""
     return RequestContext(
         request_id=accepted_request_id(meta.get("HTTP_X_REQUEST_ID", "")),

@@ -9,6 +9,7 @@ from celery.signals import before_task_publish, task_postrun, task_prerun
 
 from config.gateway.moved_time import before_task
 from config.gateway.request_ids import continued_trace, new_trace
+from events import spans
 from events.context import RequestContext, current, request_context
 
 HEADER = "request_context"
@@ -26,7 +27,7 @@ def send_context(headers: dict[str, Any], **_signal: Any) -> None:
 def restore_context(task_id: str, task: Task, **_signal: Any) -> None:
     """Work in the context of the request that caused the task, in a span of its own; otherwise by the task's id."""
     sent = getattr(task.request, HEADER, None) or {}
-    traceparent = continued_trace(sent.get("traceparent", ""))
+    traceparent = spans.at_work() or continued_trace(sent.get("traceparent", ""))
     context = RequestContext(
         request_id=sent.get("request_id") or task_id,
         traceparent=traceparent or new_trace(),

@@ -65,6 +65,11 @@ MIDDLEWARE = [
     "config.gateway.browser_pages.PageTimeZones",
 ]
 
+IS_TRACED = bool(environment.otel_exporter_otlp_endpoint)
+TRACED_SERVICE = environment.otel_service_name
+if IS_TRACED:
+    MIDDLEWARE.insert(0, "config.gateway.request_spans.RequestSpanMiddleware")
+
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False
