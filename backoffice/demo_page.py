@@ -57,11 +57,12 @@ def content_policy(*, has_apple: bool, has_google: bool) -> str:
     Google's script styles its own button inline.
     """
     hosts = [host for host, is_there in ((APPLE, has_apple), (GOOGLE, has_google)) if is_there]
+    assets = [settings.STATIC_HOST] if settings.STATIC_HOST else []
     allowed = {
-        "script-src": hosts,
-        "style-src": ["'unsafe-inline'"] if has_google else [],
-        "img-src": [*hosts, *(["https://www.gstatic.com"] if has_google else [])],
-        "font-src": [],
+        "script-src": [*assets, *hosts],
+        "style-src": [*assets, *(["'unsafe-inline'"] if has_google else [])],
+        "img-src": [*assets, *hosts, *(["https://www.gstatic.com"] if has_google else [])],
+        "font-src": assets,
         "connect-src": [*hosts, *(["https://google.com"] if has_google else [])],
         "frame-src": hosts,
         "form-action": [],

@@ -21,6 +21,12 @@ class ConfigConfig(AppConfig):
             tracing.start(
                 service=settings.TRACED_SERVICE, version=settings.VERSION, mode=settings.OPEN_WALLET_MODE
             )
+        if settings.SENTRY_DSN:
+            from config import error_reports
+
+            error_reports.start(
+                dsn=settings.SENTRY_DSN, release=settings.VERSION, environment=settings.SENTRY_ENVIRONMENT
+            )
         task_context.connect()
         sweep_outcomes.connect()
         post_migrate.connect(database_grants.grant, sender=apps.get_app_config("users"))

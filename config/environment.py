@@ -27,6 +27,7 @@ from config.value_forms import (
     key_ring,
     names,
     one_of,
+    origin,
     origins,
     port,
     provider_base,
@@ -129,6 +130,12 @@ class Environment:
     trusted_proxies: int = variable(
         "How many proxies in front append to X-Forwarded-For; 0 believes the connection alone.", whole, 0
     )
+    static_host: str = variable(
+        "A host such as `https://cdn.example.com` that fetches `/static/` here and serves it; this host itself when"
+        " empty.",
+        origin,
+        "",
+    )
     cors_origins: tuple[str, ...] = variable("Web origins that may call the API.", origins, ())
     log_level: str = variable(
         "The least severe level that is logged.", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"
@@ -138,6 +145,9 @@ class Environment:
         url("https", "http"),
         "",
         secret=True,
+    )
+    sentry_environment: str = variable(
+        "What reports of errors name as their environment; `OPEN_WALLET_MODE` when empty.", text, ""
     )
     otel_exporter_otlp_endpoint: str = variable(
         "The collector that traces are sent to by OTLP over HTTP, such as `http://localhost:4318`; no traces when"

@@ -105,6 +105,14 @@ def origins(value: str) -> tuple[str, ...]:
     return found
 
 
+def origin(value: str) -> str:
+    """Read one web origin (`https://cdn.example.com`)."""
+    found = origins(value)
+    if len(found) != 1:
+        raise ValueError("an origin such as https://cdn.example.com")
+    return found[0]
+
+
 def key_ring(value: str) -> tuple[tuple[str, bytes], ...]:
     """Read `id:base64,id:base64`: keys of 32 bytes, the first one in use, the others still accepted."""
     expected = "id:base64,id:base64 with 32 bytes in each base64 and each id of 1 to 32 letters and digits"

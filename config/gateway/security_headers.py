@@ -11,14 +11,20 @@ from django.http.response import HttpResponseBase
 from config.gateway.errors import PAGE_PATHS, PROGRAM_PATHS
 
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
-PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+STATIC_PATH = "/static/"
 PERMISSIONS_POLICY = (
     "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), "
     "midi=(), payment=(self), usb=()"
 )
+
+
+def page_policy(static_host: str) -> str:
+    """Write the content policy of pages: this host, and the one that serves its styles, scripts, pictures and fonts."""
+    assets = f"'self' {static_host}".rstrip()
+    return (
+        f"default-src 'none'; script-src {assets}; style-src {assets}; img-src {assets}; font-src {assets}; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
 
 
 class SecurityHeadersMiddleware:
@@ -26,15 +32,18 @@ class SecurityHeadersMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
+        self.page_policy = page_policy(settings.STATIC_HOST)
+        self.assets_are_for = "cross-origin" if settings.STATIC_HOST else "same-origin"
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         headers = response.headers
         path = request.path_info
         is_data = path.startswith(PROGRAM_PATHS) and not path.startswith(PAGE_PATHS)
-        headers.setdefault("Content-Security-Policy", DATA_POLICY if is_data else PAGE_POLICY)
+        headers.setdefault("Content-Security-Policy", DATA_POLICY if is_data else self.page_policy)
         headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
-        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        is_asset = path.startswith(STATIC_PATH)
+        headers.setdefault("Cross-Origin-Resource-Policy", self.assets_are_for if is_asset else "same-origin")
         headers.setdefault("Cache-Control", "no-store")
         return response
 

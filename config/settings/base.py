@@ -65,6 +65,8 @@ MIDDLEWARE = [
     "config.gateway.browser_pages.PageTimeZones",
 ]
 
+SENTRY_DSN = environment.sentry_dsn
+SENTRY_ENVIRONMENT = environment.sentry_environment or OPEN_WALLET_MODE
 IS_TRACED = bool(environment.otel_exporter_otlp_endpoint)
 TRACED_SERVICE = environment.otel_service_name
 if IS_TRACED:
@@ -140,7 +142,10 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
-STATIC_URL = "/static/"
+STATIC_HOST = environment.static_host
+STATIC_URL = f"{STATIC_HOST}/static/"
+# Fonts and modules of another host are loaded by its leave alone; nothing there is private.
+WHITENOISE_ALLOW_ALL_ORIGINS = bool(STATIC_HOST)
 STATIC_ROOT: Path | None = BASE_DIR / ".data" / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -350,7 +355,6 @@ CORS_EXPOSE_HEADERS = (
     "traceparent",
     "X-Request-ID",
 )
-WHITENOISE_ALLOW_ALL_ORIGINS = False
 RATELIMIT_CACHE_PREFIX = "ow:rl:"
 LOG_LEVEL = environment.log_level
 LOGGING_CONFIG = "config.logs.configure"
