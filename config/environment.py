@@ -5,8 +5,8 @@ missing in production, stops the boot with the variable's name and what was expe
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -40,37 +40,10 @@ from config.value_forms import (
     whole,
     without_blanks,
 )
+from config.variables import variable
 
 SANDBOX = "sandbox"
 PRODUCTION = "production"
-
-
-def variable(
-    doc: str,
-    parse: Callable[[str], Any],
-    default: Any = MISSING,
-    *,
-    secret: bool = False,
-    required_in_production: bool = False,
-    sandbox_only: str = "",
-) -> Any:
-    """Declare one variable; without a default it must be set in every mode.
-
-    A value that starts with `sandbox_only`, where that is given, is refused in production.
-    """
-    metadata = {
-        "doc": doc,
-        "parse": parse,
-        "secret": secret,
-        "required": default is MISSING,
-        "required_in_production": required_in_production,
-        "sandbox_only": sandbox_only,
-    }
-    if default is MISSING:
-        return field(metadata=metadata)
-    if isinstance(default, dict):
-        return field(default_factory=lambda: dict(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)

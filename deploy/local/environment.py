@@ -27,7 +27,6 @@ NOT_FOR_TESTS = {
         "TRUSTED_PROXIES",
         "CORS_ORIGINS",
         "LOG_LEVEL",
-        "SENTRY_DSN",
     ),
     *(
         "DATABASE_URL",
@@ -62,7 +61,7 @@ NOT_FOR_TESTS_PREFIXES = (
         "NOTICE_",
         "AUTO_TOP_UP_",
     ),
-    *("OTEL_", "STRIPE_", "BASIS_THEORY_", "APPLE_PAY_", "GOOGLE_PAY_", "MERCHANT_"),
+    *("OTEL_", "SENTRY_", "STRIPE_", "BASIS_THEORY_", "APPLE_PAY_", "GOOGLE_PAY_", "MERCHANT_"),
 )
 
 
