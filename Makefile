@@ -5,7 +5,7 @@ PYTHON ?= python3
 LAUNCH = exec $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak drill-pgbouncer manage shell install lock clean-data
+.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak drill-restore drill-pgbouncer manage shell install lock clean-data
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ chaos-payments: ## 2,000 top-ups while the provider times out, breaks and tells 
 
 chaos-workers: ## kill broker, web, worker and beat at random during 2,000 jobs: each effect is there once (some minutes)
 	@$(LAUNCH) chaos-workers $(ARGS)
+
+drill-restore: ## kill PostgreSQL under load, lose its volume, restore and compare with what clients know (a minute)
+	@$(LAUNCH) drill-restore $(ARGS)
 
 soak: ## try to make it lose a cent (about 40 minutes); ARGS="keys --minutes 5 --seed 7" runs that part alone
 	@$(LAUNCH) soak $(ARGS)

@@ -206,11 +206,19 @@ def chaos_payments(arguments: Sequence[str]) -> int:
 
 def soak(arguments: Sequence[str]) -> int:
     """Run the campaign that tries to make it lose a cent; it starts and kills services of its own."""
+    return _with_own_services("tests.proof", *arguments)
+
+
+def drill_restore(arguments: Sequence[str]) -> int:
+    """Kill PostgreSQL under load, lose its volume, restore and compare; arguments are the drill's own."""
+    return _with_own_services("tests.drills", "restore", *arguments)
+
+
+def _with_own_services(module: str, *arguments: str) -> int:
     venv = _venv(TO_DEVELOP)
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "OPEN_WALLET_PG_BIN")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
-    command = [str(venv.python), "-m", "tests.proof", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment).returncode
+    return subprocess.run([str(venv.python), "-m", module, *arguments], cwd=ROOT, env=environment).returncode
 
 
 def _chaos(file: str, arguments: Sequence[str]) -> int:
@@ -277,6 +285,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "chaos-payments": chaos_payments,
     "chaos-workers": chaos_workers,
     "soak": soak,
+    "drill-restore": drill_restore,
     "drill-pgbouncer": drill_pgbouncer,
     "manage": manage,
     "lock": lock,

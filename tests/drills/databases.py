@@ -19,8 +19,8 @@ from deploy.local.services import POSTGRES_IN_WHEEL
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_START_S = 60.0
+OLDEST_WITH_INCREMENTAL_BACKUPS = 17
 REPLICATION = {
-    "summarize_wal": "on",
     # When exactly each transaction was committed: a restore to a moment is compared by it.
     "track_commit_timestamp": "on",
     "max_wal_size": "256MB",
@@ -56,8 +56,14 @@ class Server:
     def make(self) -> None:
         """Make an empty server's folder."""
         self.cluster.make()
+        settings = {**REPLICATION, **({"summarize_wal": "on"} if self.has_incremental_backups else {})}
         with (self.data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = '{value}'\n" for name, value in REPLICATION.items())
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+
+    @property
+    def has_incremental_backups(self) -> bool:
+        """Whether this PostgreSQL is one of those that know them."""
+        return int((self.data / "PG_VERSION").read_text()) >= OLDEST_WITH_INCREMENTAL_BACKUPS
 
     def start(self) -> float:
         """Start it; return the seconds until it took clients."""
