@@ -218,7 +218,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
                 (STAFF,),
                 "records",
                 "a",
-                _("Every table that staff may read, as it stands"),
+                _("The tables behind the pages, as they stand"),
             ),
             *_OF_SANDBOX,
         ),
@@ -231,13 +231,17 @@ def navigation(request: HttpRequest) -> Sequence[tuple[Section, Sequence[Link]]]
     person = request.user
     if not isinstance(person, User) or not person.is_active or not person.is_staff:
         return ()
-    shown = [(section, list(_links(section, person, request.path))) for section in NAVIGATION]
+    # Django's screens stand below `/admin/transactions/`, too, where their app is called like a page of ours.
+    found = request.resolver_match
+    kind = found.namespace if found else ""
+    shown = [(section, list(_links(section, person, request.path, kind))) for section in NAVIGATION]
     return [(section, links) for section, links in shown if links]
 
 
-def _links(section: Section, person: User, path: str) -> Iterator[Link]:
+def _links(section: Section, person: User, path: str, kind: str) -> Iterator[Link]:
     home = reverse("backoffice:home")
     for entry in section.entries:
         if is_open_to(person, entry.permissions):
             url = reverse(entry.route)
-            yield Link(entry, url, path == url or (url != home and path.startswith(url)))
+            is_below = url != home and path.startswith(url) and entry.route.startswith(f"{kind}:")
+            yield Link(entry, url, path == url or is_below)

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from events.doorbells import ring
 from events.failed_work import MAY_RETRY, retry_work
 from events.models import AuditEntry, Event, FailedWork, Notification, WebhookDelivery, WebhookEndpoint
-from events.screens import MAY_READ_TRAIL, document
+from events.screens import MAY_READ_TRAIL, change_of, document
 from events.webhook_screens import WebhookDeliveryScreen, WebhookEndpointScreen
 from users.refusals import Refusal as PersonRefusal
 from users.staff_screens import (
@@ -84,10 +84,8 @@ class AuditEntryScreen(StaffScreen):
         return format_html('<span class="kind">{}</span> {}', kind, identifier(entry.object_id, url=url))
 
     @admin.display(description="change")
-    def change(self, entry: AuditEntry) -> SafeString:
-        if not entry.from_state and not entry.to_state:
-            return NOTHING
-        return format_html("{} → {}", entry.from_state or "–", entry.to_state or "–")
+    def change(self, entry: AuditEntry) -> str | SafeString:
+        return change_of(entry)
 
     @admin.display(description="by")
     def actor_name(self, entry: AuditEntry) -> SafeString:

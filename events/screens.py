@@ -13,19 +13,25 @@ from users.staff_screens import NOTHING, Panel, actor, moment
 MAY_READ_TRAIL: Final = "audit:read"
 
 
+def change_of(entry: AuditEntry) -> str | SafeString:
+    """Show what became of the object's state, where it has one."""
+    if not entry.from_state and not entry.to_state:
+        return NOTHING
+    return f"{entry.from_state or '–'} → {entry.to_state or '–'}"
+
+
 def audit_panel(object_type: str, object_id: object, *, has_looks: bool = True) -> Panel:
     """Show the latest entries of the audit trail about one object; without `has_looks` only what changed it."""
     about = AuditEntry.objects.filter(object_type=object_type, object_id=str(object_id))
     if not has_looks:
         about = about.exclude(action__endswith=".viewed").exclude(action__endswith=".read")
     entries = about.order_by("-id")[:20]
-    columns = (("When", ""), ("Action", ""), ("From", ""), ("To", ""), ("By", ""), ("Reason", ""))
+    columns = (("When", ""), ("Action", ""), ("Change", ""), ("By", ""), ("Reason", "words"))
     rows = [
         (
             moment(entry.at),
             entry.action,
-            entry.from_state,
-            entry.to_state,
+            change_of(entry),
             actor(entry.actor),
             entry.reason,
         )

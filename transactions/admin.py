@@ -8,11 +8,10 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from events.screens import audit_panel
-from transactions.amount_cells import amount_cell, grouped
+from transactions.amount_cells import amount_cell, amounts_moved, grouped, sums_moved
 from transactions.models import LedgerAccount, RollUpDelta, Transaction, Transfer
 from users.staff_screens import (
     NOTHING,
@@ -37,21 +36,6 @@ def party(account: LedgerAccount) -> SafeString:
 def type_name(line: Transaction) -> str:
     """Name a line's type in words."""
     return line.type.replace("_", " ").capitalize()
-
-
-def sums_moved(transfer: Transfer) -> dict[str, int]:
-    """Tell how much a transfer moves: the sum of what it adds, in minor units for each currency."""
-    sums: dict[str, int] = {}
-    for line in transfer.lines.all():
-        if line.amount > 0:
-            sums[line.account.currency] = sums.get(line.account.currency, 0) + line.amount
-    return sums
-
-
-def amounts_moved(transfer: Transfer) -> SafeString:
-    """Show how much a transfer moves."""
-    sums = sums_moved(transfer)
-    return format_html_join(" ", "{}", ((amount_cell(amount, code),) for code, amount in sums.items()))
 
 
 LINE_COLUMNS = (

@@ -1,8 +1,9 @@
 """How an amount looks on a screen: thousands apart, the digits of its currency, the currency beside it."""
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from transactions.models import Transfer
 from transactions.money import EXPONENTS
 
 
@@ -24,3 +25,18 @@ def amount_cell(amount: int, currency: str, *, with_sign: bool = False) -> SafeS
         grouped(amount, currency),
         currency,
     )
+
+
+def sums_moved(transfer: Transfer) -> dict[str, int]:
+    """Tell how much a transfer moves: the sum of what it adds, in minor units for each currency."""
+    sums: dict[str, int] = {}
+    for line in transfer.lines.all():
+        if line.amount > 0:
+            sums[line.account.currency] = sums.get(line.account.currency, 0) + line.amount
+    return sums
+
+
+def amounts_moved(transfer: Transfer) -> SafeString:
+    """Show how much a transfer moves."""
+    sums = sums_moved(transfer)
+    return format_html_join(" ", "{}", ((amount_cell(amount, code),) for code, amount in sums.items()))

@@ -25,10 +25,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from users import trail
+from users.colleagues import colleague_names
 from users.masking import masked_email
 from users.models import User
 from users.principals import Principal
-from users.roles import SERVICE
+from users.roles import SERVICE, STAFF_ROLES, Role
 
 OLDER_THAN = "older_than"
 NEWER_THAN = "newer_than"
@@ -86,13 +87,26 @@ def person_cell(person: User) -> SafeString:
     return format_html('<a href="{}">{}</a>', screen_url("users.user", person.pk), shown)
 
 
+def colleague(key: object) -> SafeString:
+    """Show one of the staff by name, on hovering by address, and anybody else by id; linked to their page."""
+    url = screen_url("users.user", key) if key else ""
+    known = colleague_names().get(str(key))
+    if known is None:
+        return identifier(key, url=url)
+    email, name = known
+    return format_html('<a class="person" href="{}" title="{}">{}</a>', url, email, name or email)
+
+
 def actor(name: str) -> SafeString:
     """Show who did it, `role:id` of a principal or a bare name of the system's own, linked to the person."""
     role, _, key = name.partition(":")
     if not key:
         return format_html('<span class="kind">{}</span>', name) if name else NOTHING
-    screen = "users.serviceclient" if role == SERVICE else "users.user"
-    return format_html('<span class="kind">{}</span> {}', role, identifier(key, url=screen_url(screen, key)))
+    if role == SERVICE:
+        shown = identifier(key, url=screen_url("users.serviceclient", key))
+    else:
+        shown = colleague(key) if role in STAFF_ROLES else identifier(key, url=screen_url("users.user", key))
+    return format_html('<span class="kind">{}</span> {}', "customer" if role == Role.USER else role, shown)
 
 
 def state(status: str) -> SafeString:

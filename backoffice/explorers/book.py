@@ -128,7 +128,7 @@ TRANSFERS: Final = Explorer(
     lead=_("Balanced movements of money."),
     permission="transaction:read",
     form=TransferNarrowing,
-    rows=Transfer.objects.all,
+    rows=lambda: Transfer.objects.prefetch_related("lines__account"),
     columns=(
         "created_at",
         "id",

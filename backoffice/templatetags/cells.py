@@ -6,10 +6,13 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
+from backoffice.personal_data import person_shown
 from events.clock import now
-from transactions.amount_cells import amount_cell
+from transactions.amount_cells import amount_cell, amounts_moved
+from transactions.models import Transfer
 from users import staff_screens
 from users.masking import masked_email
+from users.models import User
 
 register = template.Library()
 
@@ -57,6 +60,24 @@ def masked(email: str) -> str:
 def actor(name: str) -> SafeString:
     """`{{ entry.actor|actor }}`: who did it, `role:id` or the system's own name, linked to the person."""
     return staff_screens.actor(name)
+
+
+@register.filter
+def moved(transfer: Transfer) -> SafeString:
+    """`{{ transfer|moved }}`: how much a movement moves, whose lines have been read with their accounts."""
+    return amounts_moved(transfer)
+
+
+@register.simple_tag(takes_context=True)
+def email_of(context: template.Context, person: User) -> object:
+    """`{% email_of refund.wallet.user %}`: a customer's address as this session may see it."""
+    return person_shown(context["request"], person)["email"]
+
+
+@register.simple_tag
+def colleague(key: object) -> SafeString:
+    """`{% colleague refund.decided_by %}`: one of the staff by name, anybody else by id; linked to their page."""
+    return staff_screens.colleague(key)
 
 
 @register.simple_tag

@@ -44,7 +44,7 @@ class MoveForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def test_clock(request: HttpRequest) -> HttpResponse:
     """Show the sandbox's time; move it on POST, and show what ran."""
-    form = MoveForm(request.POST if request.method == "POST" else None)
+    form = MoveForm(request.POST if request.method == "POST" else None, label_suffix="")
     moved: dict[str, Any] | None = None
     if form.is_valid():
         person, given = person_of(request), form.cleaned_data
