@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.staff_pages import STAFF, is_open_to
 from events.models import FailedWork
-from payments.models import Refund, RefundStatus
+from payments.models import Payment, PaymentStatus, Refund, RefundStatus
 from users.models import User
 from wallets.models import Adjustment, AdjustmentStatus
 
@@ -27,6 +27,7 @@ class Queue:
     permissions: tuple[str, ...]
     rows: Callable[[], QuerySet[Any]]
     route: str
+    query: str = ""
     since: str = "created_at"
 
 
@@ -59,11 +60,18 @@ QUEUES: Final = (
         "backoffice:adjustments",
     ),
     Queue(
+        _("Charges of unknown outcome"),
+        ("payment:read",),
+        lambda: Payment.objects.filter(status=PaymentStatus.PENDING),
+        "backoffice:payments",
+        query=f"?status={PaymentStatus.PENDING}",
+    ),
+    Queue(
         _("Work that keeps failing"),
         (STAFF,),
         FailedWork.objects.all,
         "admin:events_failedwork_changelist",
-        "first_failed_at",
+        since="first_failed_at",
     ),
 )
 
@@ -75,5 +83,6 @@ def waiting_for(person: User) -> Sequence[Waiting]:
         if is_open_to(person, queue.permissions):
             moments = queue.rows().order_by(queue.since).values_list(queue.since, flat=True)[:MOST_COUNTED]
             waits = list(moments)
-            found.append(Waiting(queue.label, reverse(queue.route), len(waits), waits[0] if waits else None))
+            url = f"{reverse(queue.route)}{queue.query}"
+            found.append(Waiting(queue.label, url, len(waits), waits[0] if waits else None))
     return found

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
 from backoffice.personal_data import person_shown
 from events.clock import now
@@ -35,6 +36,12 @@ def signed_amount(minor_units: int | None, currency: str) -> SafeString:
 def moment(when: datetime | None) -> SafeString:
     """`{{ payment.created_at|moment }}`: in the session's time zone, UTC to the microsecond on hovering."""
     return staff_screens.moment(when)
+
+
+@register.filter
+def age(when: datetime, until: datetime | None = None) -> str:
+    """`{{ refund.created_at|age }}`: how long ago it was by the clock that money goes by, or how long until then."""
+    return timesince(when, until or now())
 
 
 @register.filter

@@ -12,6 +12,7 @@ from tests.factories.money import fund, new_wallet
 from tests.factories.people import CustomerFactory, someone
 from transactions.models import Transaction
 from transactions.money import Money
+from users import colleagues
 from users.models import User
 from wallets.transfers import transfer
 
@@ -22,6 +23,12 @@ def staff(db: None) -> Client:
     client = Client()
     client.force_login(someone("admin"))
     return client
+
+
+@pytest.fixture
+def newly_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of the staff aren't known from before."""
+    monkeypatch.setattr(colleagues, "_read_at_s", float("-inf"))
 
 
 @dataclass(frozen=True)

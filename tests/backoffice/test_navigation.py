@@ -13,9 +13,10 @@ from backoffice.navigation import NAVIGATION
 from backoffice.staff_pages import STAFF
 from tests.access.staff_matrix import PAGES
 from tests.backoffice.conftest import Scene
-from tests.factories.people import someone
+from tests.factories.people import CustomerFactory, someone
+from users.models import User
 from users.roles import ROLES, STAFF_ROLES
-from users.staff_screens import moment
+from users.staff_screens import actor, colleague, moment
 
 ENTRIES = [entry for section in NAVIGATION for entry in section.entries]
 STATIC = Path(__file__).parents[2] / "backoffice" / "static" / "backoffice"
@@ -98,3 +99,38 @@ def test_when_an_entry_has_words_then_they_wait_for_a_language() -> None:
     words = [word for entry in ENTRIES for word in (entry.label, entry.purpose) if word]
 
     assert [word for word in words if not isinstance(word, Promise)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "current"),
+    [
+        ("/admin/wallets/", "Wallets"),
+        ("/admin/transactions/", "Transactions"),
+        ("/admin/transactions/ledgeraccount/", ""),
+        ("/admin/events/auditentry/", "Audit"),
+        ("/admin/records/", "All records"),
+    ],
+)
+def test_when_a_page_is_open_then_its_own_entry_is_marked(
+    staff: Client, db: None, path: str, current: str
+) -> None:
+    html = staff.get(path).content.decode()
+
+    side = html.partition('id="pages"')[2].partition("</nav>")[0]
+    marked = re.findall(r'aria-current="page">.*?</svg>\s*(.*?)\s*</a>', side, re.DOTALL)
+    assert marked == ([current] if current else [])
+
+
+def test_when_staff_did_something_then_they_are_named_and_customers_are_not(
+    db: None, newly_known: None
+) -> None:
+    ann = someone("finance")
+    User.objects.filter(id=ann.id).update(name="Ann Ledger")
+    carol = CustomerFactory.create(name="Carol")
+
+    shown = [actor(f"finance:{ann.id}"), actor(f"user:{carol.id}"), actor("system"), colleague(carol.id)]
+
+    assert f'title="{ann.email}">Ann Ledger</a>' in shown[0]
+    assert 'class="kind">customer</span>' in shown[1]
+    assert [("Carol" in one or carol.email in one) for one in shown] == [False] * 4
+    assert shown[2] == '<span class="kind">system</span>'

@@ -349,3 +349,17 @@ def test_when_it_is_forged_or_unknown_then_nothing_moves(refund: Refund, finance
         ]
 
     assert statuses == [403, 405, 404]
+
+
+def test_when_refunds_are_shown_then_customers_are_masked_and_colleagues_named(
+    refund, customer, finance, newly_known
+):
+    User.objects.filter(id=customer.user.id).update(email="ada.lovelace@example.com")
+    User.objects.filter(id=finance.id).update(name="Fay Ledger")
+    decide(browser_of(finance), refund, "approve")
+
+    pages = queue_of(browser_of(finance), customer, status="approved") + page_of(browser_of(finance), refund)
+
+    assert "a•••@example.com" in pages
+    assert "lovelace" not in pages
+    assert "Fay Ledger</a>" in pages

@@ -10,6 +10,11 @@ from tests.browser.pages import SIZES, Report, watch
 from tests.browser.scene import Scene
 
 WAITS_FOR_MS = 15_000
+FOCUSED = "document.activeElement.outerHTML.slice(0, 120)"
+FOCUS_IS_SEEN = """(() => {
+  const style = getComputedStyle(document.activeElement);
+  return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
+})()"""
 
 
 class Desk:
@@ -23,12 +28,16 @@ class Desk:
         self.clicks = 0
         page.set_default_timeout(WAITS_FOR_MS)
 
-    def log_in(self, role: str) -> None:
+    def log_in(self, role: str, *, by_keys: bool = False) -> None:
         """Begin at the login page as the demo's support, finance or admin."""
         self.page.goto(f"{self.base_url}/admin/login/?next=/admin/")
         self.page.fill("input[name=username]", f"{role}@example.com")
         self.page.fill("input[name=password]", self.password)
-        self.click("main button[type=submit]")
+        if by_keys:
+            self.press("Enter")
+        else:
+            self.click("main button[type=submit]")
+        self.page.wait_for_url(f"{self.base_url}/admin/")
 
     def click(self, selector: str) -> None:
         """Click on the first of what is meant, and wait for the page that it leads to."""
@@ -42,6 +51,20 @@ class Desk:
         for key in keys.split():
             self.page.keyboard.press(key)
         self.page.wait_for_load_state()
+
+    def tab_until(self, selector: str, *, most: int) -> None:
+        """Go on by Tab until the focus is on it; each stop on the way has to show that it has the focus."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            if not self.page.evaluate(FOCUS_IS_SEEN):
+                raise AssertionError(f"the focus isn't seen on {self.page.evaluate(FOCUSED)}")
+            if self.page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                return
+        raise AssertionError(f"{selector} isn't reached by Tab")
+
+    def count(self, selector: str) -> int:
+        """Tell how many of them the page has."""
+        return int(self.page.locator(selector).count())
 
     def type(self, text: str) -> None:
         """Type where the cursor is."""

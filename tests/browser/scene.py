@@ -1,5 +1,7 @@
-"""What the pages are filled with: a day at a small shop, made over the API alone."""
+"""What the pages are filled with: a fortnight at a small shop, made over the API alone."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,7 +13,12 @@ GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000341"
 UNKNOWN_CARD = "4000000000000119"
 DISPUTED_CARD = "4000000000000259"
-NAMES = ("nora", "jonas", "amara", "luca", "mei", "sofia")
+NAMES = ("Nora Lindqvist", "Jonas Weber", "Amara Okafor", "Luca Ferrari", "Mei Tanaka", "Sofia Marin")
+WARES = ("Coffee beans, 1 kg", "Two cappuccinos", "Breakfast for two", "Grinder, repaired", "Tea, 250 g")
+# So many days of business come before the day that the pages are looked at on.
+DAYS = 13
+# Each process goes by a clock that was moved within this time (`events.clock.AGREED_WITHIN_S`, and some more).
+CLOCK_AGREED_S = 0.7
 
 
 class Caller:
@@ -81,17 +88,58 @@ def fund(caller: Caller, wallet_id: str, token_id: str, amount: int) -> Any:
     )
 
 
+def let_days_pass(base_url: str, days: int) -> None:
+    """Move the sandbox's clock, and wait until every process goes by it."""
+    requests.post(
+        f"{base_url}/sandbox/clock", json={"advance_s": days * 86_400}, timeout=60
+    ).raise_for_status()
+    time.sleep(CLOCK_AGREED_S)
+
+
+def live_through_a_day(day: int, people: Sequence[tuple[Caller, str, str]], cards: Sequence[str]) -> None:
+    """Let some customers fund and pay, each day others and another amount."""
+    for number, ((caller, _, wallet_id), card) in enumerate(zip(people, cards, strict=True)):
+        if (day + number) % 3:
+            continue
+        fund(caller, wallet_id, card, 2_500 + 650 * ((5 * day + 3 * number) % 11))
+        coffee = {"amount": 890 + 210 * ((7 * day + number) % 9), "currency": "EUR"}
+        caller.post(
+            f"/wallet/{wallet_id}/pay",
+            {
+                **coffee,
+                "description": WARES[(day + number) % len(WARES)],
+                "reference": f"order-{uuid4().hex[:8]}",
+            },
+        )
+
+
+def ask_for_refund(asker: Caller, done: Any, amount: int) -> str:
+    """Ask for some of a charge back."""
+    wish = {"amount": amount, "reason": "customer_request", "notes": "Ordered twice by mistake."}
+    return str(asker.post("/refunds", {"transaction_id": done["transaction_id"], **wish})["id"])
+
+
 def make_scene(base_url: str, *, password: str) -> Scene:
-    """Let customers fund, pay, hold and be refused, and staff ask for refunds and corrections."""
+    """Let customers fund, pay, hold and be refused over some days, and staff ask for refunds and corrections."""
     support = Caller(base_url, "support@example.com", password)
-    people = [customer(base_url, name) for name in NAMES]
+    people = [customer(base_url, name.partition(" ")[0].lower()) for name in NAMES]
+    for (caller, _, _), name in zip(people, NAMES, strict=True):
+        about = caller.call("GET", "/auth/me")
+        support.call(
+            "PATCH", f"/admin/customers/{about['id']}", {"name": name, "reason": "Told on the phone"}
+        )
     cards = [saved_card(caller, GOOD_CARD) for caller, _, _ in people]
+    first, email, wallet_id = people[0]
     funded = [
         fund(caller, wallet_id, card, 12_500 + 4_310 * number)
         for number, ((caller, _, wallet_id), card) in enumerate(zip(people, cards, strict=True))
     ]
+    for day in range(DAYS):
+        live_through_a_day(day, people, cards)
+        if day == DAYS - 2:
+            refunds = [ask_for_refund(first, funded[0], 2_500), ask_for_refund(support, funded[1], 3_000)]
+        let_days_pass(base_url, 1)
     reference = f"order-{uuid4().hex[:8]}"
-    first, email, wallet_id = people[0]
     for number, (caller, _, own_wallet) in enumerate(people):
         caller.post(
             f"/wallet/{own_wallet}/pay",
@@ -111,17 +159,8 @@ def make_scene(base_url: str, *, password: str) -> Scene:
     fund(people[3][0], people[3][2], saved_card(people[3][0], DISPUTED_CARD), 2_600)
     rule = {"enabled": True, "threshold": 2_000, "amount": 5_000, "token_id": cards[0]}
     first.call("PUT", f"/wallet/{wallet_id}/auto-top-up", rule)
-    refunds = [
-        (support if number else first).post(
-            "/refunds",
-            {
-                "transaction_id": done["transaction_id"],
-                "amount": 2_500 + 500 * number,
-                "reason": "customer_request",
-                "notes": "Ordered twice by mistake.",
-            },
-        )["id"]
-        for number, done in enumerate(funded[:4])
+    refunds += [
+        ask_for_refund(support, done, 3_500 + 500 * number) for number, done in enumerate(funded[2:4])
     ]
     correction = {"amount": 750, "currency": "EUR", "reason": "The voucher of the autumn sale was forgotten"}
     adjustment = support.post(f"/admin/wallets/{wallet_id}/adjustments", correction)

@@ -77,9 +77,48 @@ def times_are_shown_where_somebody_is(desk: Desk) -> None:
     desk.has(".zone summary:has-text('Asia/Kolkata')")
 
 
+def the_refund_queue_goes_by_keys_alone(desk: Desk) -> None:
+    """The mouse isn't touched: down and up the queue, one approved in its row, one rejected for a reason."""
+    desk.log_in("admin", by_keys=True)
+    desk.press("g r")
+    desk.is_at("/admin/refunds/")
+    waiting = desk.count("table.queue tbody tr")
+    desk.press("j")
+    desk.press("j")
+    desk.press("k")
+    desk.has("tbody tr[data-marked]:nth-child(1)")
+    desk.press("a")
+    desk.has(".messages .success")
+    desk.press("g r")
+    desk.press("j")
+    desk.press("r")
+    desk.has("#reason:focus")
+    desk.type("The order was delivered")
+    desk.press("Enter")
+    desk.has(".messages .success")
+    desk.press("g r")
+    desk.is_at("/admin/refunds/")
+    if desk.count("table.queue tbody tr") != waiting - 2:
+        raise AssertionError("two were decided, and the queue is not two shorter")
+
+
+def a_trap_is_nowhere(desk: Desk) -> None:
+    """Tab alone leads through the queue from the skip link to its last button, always with the focus to be seen."""
+    desk.log_in("finance", by_keys=True)
+    desk.press("g r")
+    desk.is_at("/admin/refunds/")
+    desk.press("Tab")
+    desk.has(".skip-link:focus")
+    desk.press("Enter")
+    desk.has("main:focus")
+    desk.tab_until("[name=decision][value=reject]", most=80)
+
+
 STAFF_JOURNEYS = (
     Journey("why is the balance what it is", why_is_the_balance_what_it_is, most_clicks=10),
     Journey("a second person approves a refund", a_second_person_approves_a_refund, most_clicks=10),
+    Journey("the refund queue goes by keys alone", the_refund_queue_goes_by_keys_alone, most_clicks=14),
+    Journey("a trap is nowhere", a_trap_is_nowhere, most_clicks=5),
     Journey("what was this order", what_was_this_order, most_clicks=4),
     Journey("an id is opened at once", an_id_is_opened_at_once, most_clicks=3),
     Journey("everything goes by keys", everything_goes_by_keys, most_clicks=8),
