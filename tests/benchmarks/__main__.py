@@ -1,7 +1,7 @@
 """`make bench`, or `python -m tests.benchmarks` with the databases of the environment, which get filled.
 
 BENCH_SECONDS (5) is the length of one measurement, BENCH_ROUNDS (3) how often each is taken, BENCH_CONNECTIONS (8)
-how many clients ask at once. `--write-script` writes the SQL of a transfer anew instead.
+how many clients ask at once. `--costs` measures what one transfer costs, `--write-script` writes its SQL anew instead.
 """
 
 import os
@@ -35,8 +35,10 @@ def main(arguments: list[str]) -> int:
     subprocess.run([sys.executable, "manage.py", "prepare", "--verbosity=0"], cwd=ROOT, check=True)
     django.setup()
 
-    from tests.benchmarks import comparison
+    from tests.benchmarks import comparison, costs
 
+    if "--costs" in arguments:
+        return costs.measure(port=port)
     return comparison.write_script() if "--write-script" in arguments else comparison.measure(port=port)
 
 

@@ -52,7 +52,7 @@ LATEST = ROOT / "docs" / "benchmarks" / "latest.json"
 
 def write_script() -> int:
     """Write the transfer's pgbench script anew."""
-    with psycopg.connect(_owner_url()) as connection:
+    with psycopg.connect(owner_url()) as connection:
         seed(connection, first=0, last=1)
     SCRIPT.write_text(record_transfer(customer=0).script)
     print(f"{SCRIPT.relative_to(ROOT)} is written.")
@@ -68,17 +68,17 @@ def measure(*, port: int) -> int:
     # Two wallets for each pair, as many for each customer as there are currencies; the first round warms up.
     customers_of_round = connections * PAIRS_OF_EACH_CLIENT * 2 // len(CURRENCIES)
     to_record = CUSTOMERS + (rounds + 1) * len(PROTOCOLS) * customers_of_round
-    with psycopg.connect(_owner_url()) as connection:
+    with psycopg.connect(owner_url()) as connection:
         seed(connection, first=0, last=to_record + 1)
     recorded = record_transfer(customer=to_record)
     if recorded.script != SCRIPT.read_text():
         raise SystemExit(
             f"A transfer's SQL is no longer that of {SCRIPT.name}: write it anew with --write-script and look at what changed."
         )
-    with psycopg.connect(_owner_url(), autocommit=True) as connection, ExitStack() as running:
+    with psycopg.connect(owner_url(), autocommit=True) as connection, ExitStack() as running:
         connection.execute("VACUUM ANALYZE")
         version = str(connection.info.parameter_status("server_version"))
-        store, store_version = _store()
+        store, store_version = store_server()
         services = Services(postgresql=parent_of(connection.info.backend_pid), store=store)
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         tpc_b = running.enter_context(_tpc_b(connection))
@@ -158,14 +158,14 @@ def measure(*, port: int) -> int:
         growth=growth,
     )
     print(report.printed(result))
-    return _prove_the_books()
+    return prove_the_books()
 
 
 def _grown(
     transfer: Callable[[], Measurement], *, port: int, first_customer: int, most_lines: int
 ) -> tuple[list[dict[str, Any]], list[report.Figure]]:
     """Grow the book step by step: transfers at each size, and pages of a long history at the last."""
-    with psycopg.connect(_owner_url()) as connection:
+    with psycopg.connect(owner_url()) as connection:
         book = Book(connection, first_customer)
         short = book.add_pairs(1, transfers_each=SHORT_HISTORY)
         of_short = walk_history(port=port, wallet=short)
@@ -202,7 +202,7 @@ def _grown(
 def _tpc_b(owner: psycopg.Connection) -> Iterator[str]:
     """Make a database of its own for pgbench's own script; gives its URL."""
     name = f"tpc_b_{secrets.token_hex(4)}"
-    url = urlunsplit(urlsplit(_owner_url())._replace(path=f"/{name}"))
+    url = urlunsplit(urlsplit(owner_url())._replace(path=f"/{name}"))
     owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     try:
         subprocess.run(
@@ -247,7 +247,7 @@ def _usual_drf(
 ) -> Iterator[tuple[dict[str, str], Server, tuple[list[str], list[str]]]]:
     """Serve the baseline from a database of its own; gives its environment, server, and requests."""
     name = f"usual_drf_{secrets.token_hex(4)}"
-    url = urlunsplit(urlsplit(_owner_url())._replace(path=f"/{name}"))
+    url = urlunsplit(urlsplit(owner_url())._replace(path=f"/{name}"))
     environment = {
         "USUAL_DRF_DATABASE_URL": url,
         "DJANGO_SETTINGS_MODULE": "tests.benchmarks.usual_drf.settings",
@@ -276,7 +276,7 @@ def _usual_drf(
         owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _store() -> tuple[list[int], str]:
+def store_server() -> tuple[list[int], str]:
     """Find the process of Valkey or Redis, where it runs on this machine, and its version."""
     if not os.environ.get("REDIS_URL"):
         return [], "neither Valkey nor Redis"
@@ -287,7 +287,8 @@ def _store() -> tuple[list[int], str]:
     return ([pid] if Path(f"/proc/{pid}").exists() else []), version
 
 
-def _prove_the_books() -> int:
+def prove_the_books() -> int:
+    """Run every proof, print what breaks one, and give the exit code."""
     breaches = [breach for _proof, found in check_books() for breach in found]
     for breach in breaches:
         print(f"{breach.proof}: {breach.row}", file=sys.stderr)
@@ -295,5 +296,6 @@ def _prove_the_books() -> int:
     return 1 if breaches else 0
 
 
-def _owner_url() -> str:
+def owner_url() -> str:
+    """Name the database as its owner."""
     return os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]

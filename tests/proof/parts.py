@@ -71,5 +71,10 @@ PARTS: dict[str, Part] = {
         "One key, 8 racers, every money call: one effect and identical bytes, also after kill, flush and restart",
         minutes=9.0,
     ),
+    "tokens_of_access": Part(
+        "Forged and stale access tokens open nothing, a rotation of keys refuses no valid one, and one of eight spends a"
+        " refresh token",
+        minutes=2.5,
+    ),
 }
 WHOLE_MINUTES = 40.0
