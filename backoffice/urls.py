@@ -15,6 +15,7 @@ from backoffice.views import (
     payments,
     refunds,
     reports,
+    settlements,
     wallets,
 )
 from backoffice.views.explorer import routes_of
@@ -62,6 +63,22 @@ STAFF_PAGES: list[URLPattern] = [
     path("files/of/<str:explorer>/", kept_lists.ask_for_file, name="file-ask"),
     path("dashboard/", reports.dashboard, name="dashboard"),
     path("reconciliation/", reports.reconciliation, name="reconciliation"),
+    path("reconciliation/imports/", settlements.imports, name="settlement-imports"),
+    path("reconciliation/imports/new/", settlements.import_one, name="settlement-import-new"),
+    path("reconciliation/imports/<uuid:import_id>/", settlements.one_import, name="settlement-import"),
+    path("reconciliation/breaks/", settlements.breaks, name="settlement-breaks"),
+    path("reconciliation/breaks/<uuid:break_id>/", settlements.one_break, name="settlement-break"),
+    path(
+        "reconciliation/breaks/<uuid:break_id>/propose/", settlements.propose, name="settlement-break-propose"
+    ),
+    path(
+        "reconciliation/breaks/<uuid:break_id>/resolve/", settlements.resolve, name="settlement-break-resolve"
+    ),
+    path(
+        "reconciliation/breaks/<uuid:break_id>/send-back/",
+        settlements.open_again,
+        name="settlement-break-send-back",
+    ),
     path("refunds/", refunds.refunds, name="refunds"),
     path("refunds/decide/", refunds.decide_on_many, name="refunds-decide"),
     path("refunds/<uuid:refund_id>/", refunds.refund, name="refund"),

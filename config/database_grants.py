@@ -55,6 +55,12 @@ PRIVILEGES = {
     "payments_sandboxdispute": "SELECT, INSERT, UPDATE (status, told_at)",
     "payments_sandboxrefund": "SELECT, INSERT, UPDATE (status, failure_code)",
     "payments_savedmethod": "SELECT, INSERT, UPDATE (is_default), DELETE",
+    "payments_settlementbreak": (
+        "SELECT, INSERT, UPDATE (status, resolution, adjustment_id, proposed_by, proposed_at, proposal_reason,"
+        " resolved_by, resolved_at, cleared_at)"
+    ),
+    "payments_settlementimport": APPEND,
+    "payments_settlementrow": "SELECT, INSERT, UPDATE (line_id, line_amount, matched_at)",
     "payments_usedpaymenttoken": APPEND,
     "rate_limit_counter": ALL,
     "tokens_fingerprintkey": "SELECT, INSERT, UPDATE (sealed)",

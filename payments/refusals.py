@@ -136,3 +136,17 @@ class PaymentDisputed(Refusal):
 
     code = "payment_disputed"
     default_detail = "The charge is disputed, so that it can not be refunded."
+
+
+class BreakNotOpen(Refusal):
+    """Somebody has proposed how the break is resolved, or it stands no more."""
+
+    code = "break_not_open"
+    default_detail = "The break is not open."
+
+
+class BreakNotProposed(Refusal):
+    """Nobody has proposed how the break is resolved, or it stands no more."""
+
+    code = "break_not_proposed"
+    default_detail = "Nothing is proposed for the break."

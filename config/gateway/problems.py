@@ -201,6 +201,16 @@ _TABLE: Final = (
         "Read the refund's status: somebody else may have decided it.",
     ),
     Problem(
+        "break_not_open", 409, "The break is not open", DO_NOT_RETRY,
+        "A resolution can only be proposed for an open break of a settlement report.",
+        "Read the break's status: somebody else may have proposed one, or its counterpart was found.",
+    ),
+    Problem(
+        "break_not_proposed", 409, "Nothing is proposed for the break", DO_NOT_RETRY,
+        "Only a break whose resolution has been proposed can be resolved or sent back.",
+        "Read the break's status: somebody else may have decided on it.",
+    ),
+    Problem(
         "adjustment_not_pending", 409, "The adjustment is not pending", DO_NOT_RETRY,
         "Only a pending adjustment can be approved or rejected.",
         "Read the adjustment's status: somebody else may have decided it.",

@@ -9,6 +9,7 @@ from payments.api.method_viewsets import MethodViewSet
 from payments.api.phone_viewsets import ApplePayViewSet, GooglePayViewSet, SessionViewSet
 from payments.api.refunds import RefundQueueViewSet, RefundViewSet
 from payments.api.reports import DashboardViewSet, ReconciliationViewSet
+from payments.api.settlements import SettlementBreakViewSet, SettlementImportViewSet
 from payments.api.viewsets import FundingViewSet, PaymentViewSet
 
 urlpatterns = [
@@ -81,6 +82,46 @@ urlpatterns = [
         "admin/reconciliation",
         ReconciliationViewSet.as_view({"get": "retrieve"}),
         name="admin-reconciliation",
+    ),
+    path(
+        "admin/reconciliation/imports",
+        SettlementImportViewSet.as_view({"get": "list", "post": "create"}),
+        name="admin-settlement-imports",
+    ),
+    path(
+        "admin/reconciliation/imports/<uuid:import_id>",
+        SettlementImportViewSet.as_view({"get": "retrieve"}),
+        name="admin-settlement-import",
+    ),
+    path(
+        "admin/reconciliation/proof",
+        SettlementImportViewSet.as_view({"get": "proof"}),
+        name="admin-settlement-proof",
+    ),
+    path(
+        "admin/reconciliation/breaks",
+        SettlementBreakViewSet.as_view({"get": "list"}),
+        name="admin-settlement-breaks",
+    ),
+    path(
+        "admin/reconciliation/breaks/<uuid:break_id>",
+        SettlementBreakViewSet.as_view({"get": "retrieve"}),
+        name="admin-settlement-break",
+    ),
+    path(
+        "admin/reconciliation/breaks/<uuid:break_id>/propose",
+        SettlementBreakViewSet.as_view({"post": "propose"}),
+        name="admin-settlement-break-propose",
+    ),
+    path(
+        "admin/reconciliation/breaks/<uuid:break_id>/resolve",
+        SettlementBreakViewSet.as_view({"post": "resolve"}),
+        name="admin-settlement-break-resolve",
+    ),
+    path(
+        "admin/reconciliation/breaks/<uuid:break_id>/send-back",
+        SettlementBreakViewSet.as_view({"post": "send_back"}),
+        name="admin-settlement-break-send-back",
     ),
     path("admin/refunds", RefundQueueViewSet.as_view({"get": "list"}), name="admin-refunds"),
     path(

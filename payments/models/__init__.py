@@ -1,4 +1,5 @@
-"""Money that comes from or goes outside: charges, sessions, refunds, top-up rules, and what providers tell us.
+"""Money that comes from or goes outside: charges, sessions, refunds, top-up rules, what providers tell us,
+and what they report of their own books.
 
 The rows are the queue: whatever is under way has a `due_at`, and the sweep looks at it then.
 """
@@ -10,11 +11,25 @@ from payments.models.provider_events import ProviderEvent
 from payments.models.refunds import Refund, RefundReason, RefundStatus
 from payments.models.sandbox_books import SandboxCharge, SandboxDispute, SandboxRefund
 from payments.models.sessions import PaymentSession, SessionStatus, UsedPaymentToken
+from payments.models.settlements import (
+    OF_BOOK,
+    BreakKind,
+    BreakStatus,
+    ReportFormat,
+    Resolution,
+    RowType,
+    SettlementBreak,
+    SettlementImport,
+    SettlementRow,
+)
 from payments.models.top_up_rules import AutoTopUp
 
 __all__ = [
+    "OF_BOOK",
     "UNDER_WAY",
     "AutoTopUp",
+    "BreakKind",
+    "BreakStatus",
     "Dispute",
     "DisputeStatus",
     "Payment",
@@ -26,10 +41,16 @@ __all__ = [
     "Refund",
     "RefundReason",
     "RefundStatus",
+    "ReportFormat",
+    "Resolution",
+    "RowType",
     "SandboxCharge",
     "SandboxDispute",
     "SandboxRefund",
     "SavedMethod",
     "SessionStatus",
+    "SettlementBreak",
+    "SettlementImport",
+    "SettlementRow",
     "UsedPaymentToken",
 ]

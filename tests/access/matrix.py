@@ -100,6 +100,26 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("POST", "/admin/adjustments/{adjustment}/reject"): Call("adjustment:decide", REASON),
     ("GET", "/admin/dashboard"): Call("report:read", query={"period": "7d"}),
     ("GET", "/admin/reconciliation"): Call("report:read", query={"days": "2"}),
+    ("GET", "/admin/reconciliation/imports"): Call("report:read"),
+    ("POST", "/admin/reconciliation/imports"): Call(
+        "adjustment:decide",
+        {
+            "processor": "sandbox",
+            "format": "open_wallet",
+            "first_day": "2026-01-01",
+            "last_day": "2026-01-01",
+            "content": "",
+        },
+    ),
+    ("GET", "/admin/reconciliation/imports/{import}"): Call("report:read"),
+    ("GET", "/admin/reconciliation/proof"): Call("report:read"),
+    ("GET", "/admin/reconciliation/breaks"): Call("report:read"),
+    ("GET", "/admin/reconciliation/breaks/{break}"): Call("report:read"),
+    ("POST", "/admin/reconciliation/breaks/{break}/propose"): Call(
+        "adjustment:decide", {"resolution": "explained", **REASON}
+    ),
+    ("POST", "/admin/reconciliation/breaks/{break}/resolve"): Call("adjustment:decide", {}),
+    ("POST", "/admin/reconciliation/breaks/{break}/send-back"): Call("adjustment:decide", REASON),
     ("GET", "/events/stream"): Call("event:read"),
     ("GET", "/admin/audit-log"): Call("audit:read"),
     ("GET", "/wallet/{wallet}/auto-top-up"): Call("wallet:read"),

@@ -18,7 +18,7 @@ from users.roles import PUBLIC
 
 FORBIDDEN = re.compile(r"\bOFFSET\b|\bCOUNT\s*\(", re.IGNORECASE)
 # Reports, which sum up and count what the lists show row by row.
-REPORTS = {"/admin/dashboard", "/admin/reconciliation"}
+REPORTS = {"/admin/dashboard", "/admin/reconciliation", "/admin/reconciliation/proof"}
 READS = sorted(
     path
     for method, path in MATRIX

@@ -37,6 +37,8 @@ KINDS = (
     "event",
     "webhook_endpoint",
     "webhook_delivery",
+    "import",
+    "break",
 )
 
 
@@ -117,6 +119,8 @@ def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
             "event": client.get("/events").json()["results"][0]["id"],
             "webhook_endpoint": hook.json()["id"],
             "webhook_delivery": str(uuid7()),
+            "import": str(uuid7()),
+            "break": str(uuid7()),
             "user": str(customer.id),
         }
         everything.append((client, ids))

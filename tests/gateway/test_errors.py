@@ -59,6 +59,8 @@ PROMISED = {
     "hold_not_open": (409, "do_not_retry"),
     "refund_not_pending": (409, "do_not_retry"),
     "adjustment_not_pending": (409, "do_not_retry"),
+    "break_not_open": (409, "do_not_retry"),
+    "break_not_proposed": (409, "do_not_retry"),
     "idempotency_in_progress": (409, "retry_same_key"),
     "already_refunded": (409, "do_not_retry"),
     "already_reversed": (409, "do_not_retry"),
