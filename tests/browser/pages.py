@@ -63,6 +63,12 @@ STAFF_PAGES = {
     "files": "/admin/files/",
     "dashboard": "/admin/dashboard/",
     "reconciliation": "/admin/reconciliation/",
+    "settlement-imports": "/admin/reconciliation/imports/",
+    "settlement-import-new": "/admin/reconciliation/imports/new/",
+    "settlement-import": "/admin/reconciliation/imports/{settlement_import}/",
+    "settlement-breaks": "/admin/reconciliation/breaks/",
+    "settlement-break": "/admin/reconciliation/breaks/{settlement_break}/",
+    "dashboard-30d": "/admin/dashboard/?period=30d",
     "records": "/admin/records/",
     "balance-explained": "/admin/wallets/{wallet}/explain/",
 }

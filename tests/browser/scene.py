@@ -119,6 +119,27 @@ def ask_for_refund(asker: Caller, done: Any, amount: int) -> str:
     return str(asker.post("/refunds", {"transaction_id": done["transaction_id"], **wish})["id"])
 
 
+def settlement_report(finance: Caller, today: str) -> tuple[str, str]:
+    """Import a report of a day that tells of one charge more and of none of ours; give it and its newest break."""
+    columns = "id,type,gross,fee,net,currency,reference,created,payout_id"
+    name = uuid4().hex[:8]
+    rows = (
+        f"txn_{name},charge,48.00,1.20,46.80,EUR,pi_{name},{today}T00:00:00Z,po_{name}",
+        f"fee_{name},fee,-3.50,0.00,-3.50,EUR,,{today}T00:00:00Z,po_{name}",
+    )
+    body = {
+        "processor": "sandbox",
+        "format": "open_wallet",
+        "first_day": today,
+        "last_day": today,
+        "file_name": f"settlement-{today}.csv",
+        "content": "\r\n".join([columns, *rows]),
+    }
+    report = finance.post("/admin/reconciliation/imports", body)["id"]
+    breaks = finance.call("GET", f"/admin/reconciliation/breaks?import_id={report}")["results"]
+    return str(report), str(breaks[0]["id"])
+
+
 def make_scene(base_url: str, *, password: str) -> Scene:
     """Let customers fund, pay, hold and be refused over some days, and staff ask for refunds and corrections."""
     support = Caller(base_url, "support@example.com", password)
@@ -166,6 +187,9 @@ def make_scene(base_url: str, *, password: str) -> Scene:
     adjustment = support.post(f"/admin/wallets/{wallet_id}/adjustments", correction)
     support.post(f"/wallet/{people[5][2]}/suspend", {"reason": "Card reported as stolen"})
     line = first.call("GET", f"/transactions/{funded[0]['transaction_id']}")
+    report, found = settlement_report(
+        Caller(base_url, "finance@example.com", password), adjustment["created_at"][:10]
+    )
     return Scene(
         customer_email=email,
         reference=reference,
@@ -180,5 +204,7 @@ def make_scene(base_url: str, *, password: str) -> Scene:
             "token": cards[0],
             "refund": refunds[0],
             "adjustment": adjustment["id"],
+            "settlement_import": report,
+            "settlement_break": found,
         },
     )
