@@ -76,5 +76,9 @@ PARTS: dict[str, Part] = {
         " refresh token",
         minutes=2.5,
     ),
+    "hostile_urls": Part(
+        "Webhook targets that lead inside, by address, name, rebinding or redirect, are never connected to",
+        minutes=1.5,
+    ),
 }
 WHOLE_MINUTES = 40.0
