@@ -8,8 +8,13 @@ class BackofficeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system check of staff's pages."""
+        """Register the system check of staff's pages, and hear of whom Django logs in."""
+        from django.contrib.auth.signals import user_logged_in
+
         import backoffice.checks  # noqa: F401 - registers itself
+        from backoffice.session_guard import open_session
+
+        user_logged_in.connect(open_session, dispatch_uid="backoffice.staff_session")
 
 
 class BackofficeAdminConfig(admin_apps.AdminConfig):

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.session_guard import is_confined
 from backoffice.staff_pages import STAFF, is_open_to
 from users.models import User
 
@@ -229,7 +230,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
 def navigation(request: HttpRequest) -> Sequence[tuple[Section, Sequence[Link]]]:
     """Give the sections with the links that whoever is logged in may follow; sections without any are left out."""
     person = request.user
-    if not isinstance(person, User) or not person.is_active or not person.is_staff:
+    if not isinstance(person, User) or not person.is_active or not person.is_staff or is_confined(request):
         return ()
     # Django's screens stand below `/admin/transactions/`, too, where their app is called like a page of ours.
     found = request.resolver_match

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 
-from users import trail
-from users.models import User
-from users.principals import Principal
+from backoffice import session_guard
+from backoffice.login_form import StaffLoginForm
 
 # Names of Django's routes that aren't served: staff change their passwords where sessions are revoked with them.
 NOT_SERVED = frozenset({"password_change", "password_change_done"})
@@ -23,6 +23,7 @@ class BackofficeSite(admin.AdminSite):
     index_title = "Back office"
     enable_nav_sidebar = True
     index_template = "admin/index.html"
+    login_form = StaffLoginForm
 
     GROUPS: ClassVar[Sequence[tuple[str, Sequence[str]]]] = (
         (
@@ -80,28 +81,21 @@ class BackofficeSite(admin.AdminSite):
         return str(getattr(self._registry[model], "purpose", ""))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Ask who it is, and write down who came in."""
-        answered = super().login(request, extra_context)
-        if request.method == "POST" and isinstance(answered, HttpResponseRedirect):
-            _record_session(request, "session.opened", from_state="", to_state="open")
+        """Ask who it is, and write down who comes in."""
+        shown = {
+            **(extra_context or {}),
+            "ended": request.GET.get("ended", ""),
+            "idle_minutes": -(-settings.STAFF_IDLE_S // 60),
+        }
+        answered = super().login(request, shown)
+        form = getattr(answered, "context_data", {}).get("form")
+        if refusal := getattr(form, "lockout", None):
+            answered.status_code = 429
+            answered.headers["Retry-After"] = refusal.headers["Retry-After"]
         return answered
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Write down who leaves, and let them out."""
         if request.method == "POST":
-            _record_session(request, "session.ended", from_state="open", to_state="ended")
+            session_guard.close_session(request)
         return super().logout(request, extra_context)
-
-
-def _record_session(request: HttpRequest, action: str, *, from_state: str, to_state: str) -> None:
-    person = request.user
-    if isinstance(person, User):
-        trail.record(
-            actor=Principal(id=person.id, role=person.role).name,
-            action=action,
-            object_type="user",
-            object_id=person.id,
-            from_state=from_state,
-            to_state=to_state,
-            after={"path": request.path},
-        )

@@ -7,6 +7,7 @@ from backoffice.demo_page import demo_page
 from backoffice.explorers.registry import EXPLORERS
 from backoffice.front_page import front_page
 from backoffice.views import (
+    account,
     adjustments,
     annotations,
     customers,
@@ -15,6 +16,7 @@ from backoffice.views import (
     payments,
     refunds,
     reports,
+    second_factor,
     settlements,
     wallets,
 )
@@ -27,6 +29,15 @@ from backoffice.views.time_zone import time_zone
 STAFF_PAGES: list[URLPattern] = [
     path("", home, name="home"),
     path("search/", search, name="search"),
+    path("account/second-factor/", second_factor.factor, name="factor"),
+    path("account/second-factor/begin/", second_factor.begin, name="factor-begin"),
+    path("account/second-factor/confirm/", second_factor.confirm, name="factor-confirm"),
+    path("account/second-factor/codes/", second_factor.renew_codes, name="factor-codes"),
+    path("account/second-factor/show/", second_factor.show, name="factor-show"),
+    path("account/", account.account, name="account"),
+    path("account/password/", account.password, name="account-password"),
+    path("account/sessions/end/", account.end_other_sessions, name="account-sessions-end"),
+    path("account/sessions/<uuid:session_id>/end/", account.end_session, name="account-session-end"),
     path("time-zone/", time_zone, name="time-zone"),
     path("customers/", customers.customers, name="customers"),
     path("customers/<uuid:user_id>/", customers.customer, name="customer"),

@@ -79,9 +79,14 @@ PRIVILEGES = {
     "transactions_transaction": KEEP,
     "transactions_transfer": KEEP,
     "users_loginattempts": ALL,
+    "users_recoverycode": "SELECT, INSERT, UPDATE (used_at), DELETE",
     "users_refreshfamily": ALL,
+    "users_secondfactor": "SELECT, INSERT, UPDATE (secret, confirmed_at, last_step), DELETE",
     "users_serviceclient": KEEP,
     "users_spentrefreshtoken": "SELECT, INSERT, DELETE",
+    "users_staffsession": (
+        "SELECT, INSERT, UPDATE (last_seen_at, proved_at, factor_shown_at, ended_at, ending), DELETE"
+    ),
     "users_user": KEEP,
     "wallets_adjustment": "SELECT, INSERT, UPDATE (status, decided_by, decided_at, decision_reason)",
     "wallets_wallet": KEEP,

@@ -155,6 +155,23 @@ class Environment:
     rate_limit_login: Rate | None = variable(
         "Failed log-ins for each account and for each address.", rate, Rate(10, 900)
     )
+    staff_second_factor: str = variable(
+        "Whether staff log in to the back office with a second factor: `required` or `optional`; when empty `required`"
+        " in production, where it can't be `optional`, and `optional` in the sandbox.",
+        one_of("required", "optional"),
+        "",
+        sandbox_only="optional",
+    )
+    staff_idle_s: int = variable(
+        "How long a member of staff may do nothing in the back office before they are logged out, in seconds.",
+        whole,
+        900,
+    )
+    staff_proof_lasts_s: int = variable(
+        "How long after a password or code staff may decide about money without being asked again, in seconds.",
+        whole,
+        300,
+    )
     token_vault: str = variable(
         "Where card data is kept: `local`, `basis_theory`, `stripe` or a dotted path.", text, "local"
     )

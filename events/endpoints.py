@@ -15,11 +15,11 @@ from events.addresses import require_reachable
 from events.clock import now
 from events.event_types import ALL
 from events.models import EndpointStatus, WebhookEndpoint
-from events.sealing import open_sealed, seal
 from events.signing import new_secret, shown_secret
 from users.models import User
 from users.refusals import InvalidInput, NotFound
 from users.roles import Role
+from users.sealing import open_sealed, seal
 
 USUAL_OVERLAP_S = 24 * 3600
 LONGEST_OVERLAP_S = 7 * 24 * 3600

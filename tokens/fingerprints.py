@@ -8,8 +8,8 @@ import os
 from uuid import UUID
 
 from events.clock import now
-from events.sealing import keyed_digest, open_sealed, seal
 from tokens.models import FingerprintKey
+from users.sealing import keyed_digest, open_sealed, seal
 
 ROW_ID = UUID("00000000-0000-0000-0000-000000000001")
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import models, transaction
 
 from events import audit
-from events.sealing import SealBroken, current_prefix, open_sealed, seal
+from users.sealing import SealBroken, current_prefix, open_sealed, seal
 from users.trail import OPERATOR
 
 PASSES = 20

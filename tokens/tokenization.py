@@ -7,7 +7,6 @@ from uuid_utils.compat import uuid7
 
 from events import audit, outbox
 from events.clock import now
-from events.sealing import seal
 from tokens.cards import checked_card
 from tokens.fingerprints import card_fingerprint, reference_digest, vault_fingerprint
 from tokens.models import DELETED, EXPIRED, PaymentToken
@@ -19,6 +18,7 @@ from transactions.idempotency import Answer, KeyedCall, once, replay, store
 from transactions.refusals import NotFound
 from users.models import User
 from users.roles import Role
+from users.sealing import seal
 
 
 def tokenize_card(

@@ -9,10 +9,10 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from events.clock import now
-from events.sealing import open_sealed
 from tokens.models import DELETED, PaymentToken
 from tokens.refusals import VaultFailed, VaultUnavailable
 from tokens.vaults.registry import vault_of
+from users.sealing import open_sealed
 
 logger = structlog.get_logger()
 

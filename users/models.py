@@ -189,3 +189,84 @@ class LoginAttempts(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class StaffSession(models.Model):
+    """A browser in which a member of staff is logged in to the back office; how long ago, and from where."""
+
+    class Ending(models.TextChoices):
+        """Why a session is over."""
+
+        LOGOUT = "logout"
+        IDLE = "idle"
+        REVOKED = "revoked"
+        RENEWED = "renewed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="staff_sessions")
+    opened_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    # When the person last showed who they are, by password or code: decisions about money ask how long ago.
+    proved_at = models.DateTimeField()
+    # When the second factor was shown; nothing while the person has shown a password alone.
+    factor_shown_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=45, blank=True, default="")
+    device = models.CharField(max_length=200, blank=True, default="")
+    ended_at = models.DateTimeField(null=True)
+    ending = models.CharField(max_length=8, choices=Ending.choices, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ending="")
+                | Q(ended_at__isnull=False, ending__in=["logout", "idle", "revoked", "renewed"]),
+                name="staff_session_ended_for_a_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="staff_session_by_user"),
+            models.Index(fields=["last_seen_at"], name="staff_session_by_last_seen"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class SecondFactor(models.Model):
+    """What makes a person's one-time codes (TOTP, RFC 6238): a secret that is shared with one authenticator."""
+
+    SEALED_COLUMNS: ClassVar[tuple[str, ...]] = ("secret",)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.OneToOneField(User, models.CASCADE, related_name="second_factor")
+    secret = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Nothing until the first code was right: a factor that nobody could enrol locks nobody out.
+    confirmed_at = models.DateTimeField(null=True)
+    # The step of time of the last code that was taken: none is taken twice, nor an older one.
+    last_step = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(secret=""), name="second_factor_has_a_secret"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class RecoveryCode(models.Model):
+    """A code that stands in for the authenticator once; kept as a digest."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    factor = models.ForeignKey(SecondFactor, models.CASCADE, related_name="recovery_codes")
+    digest = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["factor", "digest"], name="recovery_code_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -82,6 +82,26 @@ class NotFound(Refusal):
     default_detail = "There is no such object."
 
 
+class WrongProof(Refusal):
+    """A person who is logged in has given a wrong password or code."""
+
+    code = "wrong_proof"
+    default_detail = "This is neither your password nor a code that is good now."
+
+
+class SessionOver(Refusal):
+    """The session in the back office has ended; `detail` is why: `idle` or `ended`."""
+
+    code = "session_over"
+
+
+class ReasonMissing(Refusal):
+    """Changes of staff are made for a reason."""
+
+    code = "validation_error"
+    default_detail = "Say why, in up to 500 characters."
+
+
 class TooManyLogins(Refusal):
     """The account or the address has tried too often; `Retry-After` tells when it may try again."""
 

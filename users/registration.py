@@ -32,7 +32,7 @@ def create_staff(
 
 def _create(*, email: str, password: str, name: str, role: str, actor: str) -> User:
     user = User(email=email.strip().lower(), name=name, role=role)
-    errors = faults_of_email(user.email) + _faults_of_password(password, user)
+    errors = faults_of_email(user.email) + faults_of_password(password, user)
     if errors:
         raise InvalidInput(errors=errors)
     user.password = make_password(password)
@@ -69,7 +69,8 @@ def faults_of_email(email: str) -> list[InputError]:
     return []
 
 
-def _faults_of_password(password: str, user: User) -> list[InputError]:
+def faults_of_password(password: str, user: User) -> list[InputError]:
+    """Tell what is wrong with a password that a person wants; nothing where it will do."""
     if len(password) > LONGEST_SECRET:
         return [
             {

@@ -1,13 +1,15 @@
 """Log-in with a password or a client secret.
 
-Unknown, switched off and wrong look alike, in words and in time: each one costs the check of one argon2 hash.
+Unknown, switched off and wrong look alike, in words and in time: each one costs the check of one argon2 hash and
+one entry of the audit trail.
 """
 
 from functools import cache
+from typing import NoReturn
 
 from django.contrib.auth.hashers import check_password, make_password
 
-from users import login_attempts
+from users import login_attempts, trail
 from users.models import ServiceClient, User
 from users.refusals import WrongLogin
 from users.sessions import TokenPair, open_session
@@ -30,8 +32,7 @@ def log_in_client(*, client_id: str, client_secret: str, address: str) -> TokenP
     client = ServiceClient.objects.filter(client_id=client_id).first()
     is_right = _matches(client_secret, client.secret_hash if client else None)
     if client is None or not is_right or not client.is_active:
-        login_attempts.count_failure(address=address)
-        raise WrongLogin
+        _refuse(account, client, is_right=is_right, address=address)
     login_attempts.forgive(account=account)
     return open_session(bearer=client)
 
@@ -44,10 +45,29 @@ def person_with(*, email: str, password: str, address: str) -> User:
     user = User.objects.filter(email=email).first()
     is_right = _matches(password, user.password if user else None)
     if user is None or not is_right or not user.is_active:
-        login_attempts.count_failure(address=address)
-        raise WrongLogin
+        _refuse(account, user, is_right=is_right, address=address)
     login_attempts.forgive(account=account)
     return user
+
+
+def is_password_of(user: User, password: str) -> bool:
+    """Tell whether a person's password is this one; counts nothing."""
+    return _matches(password, user.password)
+
+
+def _refuse(account: str, bearer: User | ServiceClient | None, *, is_right: bool, address: str) -> NoReturn:
+    """Write down a failed log-in, whoever it was, and count it for the address. Refuses with WrongLogin."""
+    kind, _, name = account.partition(":")
+    trail.record(
+        actor=trail.ANYBODY,
+        action="login.failed",
+        object_type=kind,
+        # What was typed for an account that isn't may be a password.
+        object_id=bearer.id if bearer else name,
+        reason="unknown account" if bearer is None else "switched off" if is_right else "wrong password",
+    )
+    login_attempts.count_failure(address=address)
+    raise WrongLogin
 
 
 @cache

@@ -10,6 +10,8 @@ from django.utils.module_loading import import_string
 
 # Whoever has a shell on the server: nobody has logged in.
 OPERATOR = "operator"
+# Whoever tries to log in: they may be anybody.
+ANYBODY = "anybody"
 
 
 def record(*, actor: str, action: str, object_type: str, object_id: object = "", **facts: Any) -> None:

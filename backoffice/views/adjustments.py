@@ -23,6 +23,7 @@ from backoffice.form_calls import (
     uuid_or_none,
 )
 from backoffice.key_pages import key_page
+from backoffice.reauthentication import recently_proved
 from backoffice.staff_pages import person_of, staff_page
 from events.screens import audit_panel
 from transactions.models import LedgerAccount
@@ -92,6 +93,7 @@ def adjustment(request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
 
 @staff_page(MAY_DECIDE)
 @require_POST
+@recently_proved
 def approve(request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
     """Approve one adjustment, and say what came of it."""
     outcome = _decide(request, adjustment_id, APPROVE)
@@ -107,6 +109,7 @@ def reject(request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
 
 @staff_page(MAY_DECIDE)
 @require_POST
+@recently_proved
 def decide_on_many(request: HttpRequest) -> HttpResponseBase:
     """Decide on the marked adjustments, each for itself, and show what came of each."""
     decision = REJECT if request.POST.get("decision") == REJECT else APPROVE

@@ -27,6 +27,7 @@ from backoffice.form_calls import (
     uuid_or_none,
 )
 from backoffice.key_pages import key_page
+from backoffice.reauthentication import recently_proved
 from backoffice.staff_pages import person_of, staff_page
 from events.doorbells import ring
 from events.screens import audit_panel
@@ -113,6 +114,7 @@ def refund(request: HttpRequest, refund_id: UUID) -> HttpResponse:
 
 @staff_page(MAY_DECIDE)
 @require_POST
+@recently_proved
 def approve(request: HttpRequest, refund_id: UUID) -> HttpResponse:
     """Approve one refund, and say what came of it."""
     return _told(
@@ -129,6 +131,7 @@ def reject(request: HttpRequest, refund_id: UUID) -> HttpResponse:
 
 @staff_page(MAY_DECIDE)
 @require_POST
+@recently_proved
 def decide_on_many(request: HttpRequest) -> HttpResponseBase:
     """Decide on the marked refunds, each for itself, and show what came of each. Sent again it shows the same."""
     decision = REJECT if request.POST.get("decision") == REJECT else APPROVE

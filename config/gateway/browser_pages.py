@@ -14,7 +14,7 @@ from django.middleware.locale import LocaleMiddleware
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
-from backoffice import time_zones
+from backoffice import session_guard, time_zones
 from config.gateway.errors import PAGE_PATHS, PROGRAM_PATHS
 
 STAFF_PATH = "/admin/"
@@ -40,6 +40,16 @@ class PageLanguages(ForPages, LocaleMiddleware):
 
 class PageLogins(ForPages, AuthenticationMiddleware):
     """Django's logged-in user, for pages."""
+
+
+class StaffSessions(MiddlewareMixin):
+    """Whether the session of staff still holds, and whether a password is enough; for every one of their pages."""
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponseBase | None:
+        """Answer instead of the page where it isn't."""
+        return session_guard.answer_instead(request) if request.path_info.startswith(STAFF_PATH) else None
 
 
 class PageMessages(ForPages, MessageMiddleware):

@@ -125,6 +125,18 @@ _TABLE: Final = (
         "Get a new one from POST /api/v1/auth/token/refresh, then send the request again.",
     ),
     Problem(
+        "session_over", 401, "The session is over", FIX_REQUEST,
+        "A session in the back office ends when nothing is done in it for a while, when its person logs out or changes the "
+        "password, and when it is ended from elsewhere.",
+        "Log in again; the way leads back to where you were.",
+    ),
+    Problem(
+        "wrong_proof", 403, "The password or code is wrong", FIX_REQUEST,
+        "Decisions about money, and changes of who may make them, ask once more who decides. A code is good for a minute and a "
+        "half, and once.",
+        "Give your password, or the code that your authenticator shows next.",
+    ),
+    Problem(
         "payment_declined", 402, "The payment was declined", ASK_CUSTOMER,
         "The card's issuer or the payment provider declined the charge; no money moved. decline_code tells why, as far as "
         "they say. The same key answers the same decline for ever.",

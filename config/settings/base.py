@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "config.gateway.browser_pages.PageLanguages",
     "django.middleware.csrf.CsrfViewMiddleware",
     "config.gateway.browser_pages.PageLogins",
+    "config.gateway.browser_pages.StaffSessions",
     "config.gateway.browser_pages.PageMessages",
     "config.gateway.browser_pages.PageTimeZones",
 ]
@@ -275,6 +276,13 @@ RATE_LIMITS = {
     "service": environment.rate_limit_service,
     "login": environment.rate_limit_login,
 }
+STAFF_SECOND_FACTOR_IS_REQUIRED = (
+    environment.staff_second_factor or ("optional" if SANDBOX else "required")
+) == "required"
+STAFF_IDLE_S = environment.staff_idle_s
+STAFF_PROOF_LASTS_S = environment.staff_proof_lasts_s
+# However busy, a browser logs in again on the next day.
+SESSION_COOKIE_AGE = 12 * 3600
 TRUSTED_PROXIES = environment.trusted_proxies
 DEFAULT_WALLET_LIMITS = {
     "maximum_balance": environment.limit_maximum_balance,

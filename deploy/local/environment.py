@@ -56,6 +56,7 @@ NOT_FOR_TESTS_PREFIXES = (
         "ACCESS_TOKEN_",
         "REFRESH_TOKEN_",
         "REFUND_",
+        "STAFF_",
         "RETENTION_MONTHS_",
         "EMAIL_",
         "NOTICE_",

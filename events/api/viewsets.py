@@ -28,13 +28,13 @@ from events.api.serializers import (
 from events.doorbells import ring
 from events.event_types import ALL
 from events.models import WebhookDelivery, WebhookEndpoint
-from events.sealing import SealBroken
 from users.api.answers import answer, json_bytes, resource
 from users.api.authentication import caller
 from users.api.keyed_writes import Written, write_once
 from users.api.pages import PageQuery, Seek, page, seek_rows
 from users.api.views import StrictViewSet
 from users.principals import Principal
+from users.sealing import SealBroken
 
 TAG = "Events"
 SEND_DUE = "events.send_due_webhooks"

@@ -72,8 +72,10 @@ def test_when_the_same_form_is_sent_twice_then_it_is_one_decision(adjustment: Ad
 
 @pytest.mark.parametrize("reason", ["", "a\0b", "x" * 501])
 def test_when_it_is_rejected_without_a_reason_then_nothing_moves(adjustment: Adjustment, reason: str) -> None:
+    client = browser_of(someone("finance"))
+
     with nothing_moves():
-        page = decide(browser_of(someone("finance")), adjustment, "reject", reason=reason)
+        page = decide(client, adjustment, "reject", reason=reason)
 
     assert "Say why you reject it" in page
 

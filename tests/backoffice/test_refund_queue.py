@@ -211,8 +211,10 @@ def test_when_finance_rejects_with_a_reason_then_the_money_is_free_again(
 def test_when_it_is_rejected_without_a_reason_then_nothing_moves(
     refund: Refund, finance: User, reason: str
 ) -> None:
+    client = browser_of(finance)
+
     with nothing_moves():
-        page = decide(browser_of(finance), refund, "reject", reason=reason)
+        page = decide(client, refund, "reject", reason=reason)
 
     assert "Say why you reject it" in page
 

@@ -9,7 +9,6 @@ from uuid_utils.compat import uuid7
 
 from events import relay, webhooks
 from events.models import AuditEntry, WebhookDelivery, WebhookEndpoint
-from events.sealing import open_sealed
 from tests.events.receivers import receiver
 from tests.factories.books import nothing_moves
 from tests.factories.calls import ApiClient
@@ -17,6 +16,7 @@ from tests.factories.money import new_wallet
 from tests.factories.people import CustomerFactory, someone
 from tests.factories.schema import fetched
 from tokens.rotation import rotate_column, sealed_columns
+from users.sealing import open_sealed
 
 URL = "http://127.0.0.1:9/hooks"
 

@@ -42,6 +42,8 @@ PROMISED = {
     "not_authenticated": (401, "fix_request"),
     "invalid_token": (401, "fix_request"),
     "token_expired": (401, "fix_request"),
+    "session_over": (401, "fix_request"),
+    "wrong_proof": (403, "fix_request"),
     "payment_declined": (402, "ask_customer"),
     "permission_denied": (403, "do_not_retry"),
     "csrf_failed": (403, "fix_request"),

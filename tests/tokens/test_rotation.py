@@ -11,7 +11,6 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from events.models import AuditEntry
-from events.sealing import SealBroken, seal
 from tests.tokens.conftest import NOW
 from tokens.cards import Card
 from tokens.fingerprints import ROW_ID, card_fingerprint, reference_digest
@@ -21,6 +20,7 @@ from tokens.rotation import rotate_column, sealed_columns
 from tokens.tokenization import tokenize_card
 from tokens.vaults.registry import vault_of
 from transactions.idempotency import Answer, KeyedCall
+from users.sealing import SealBroken, seal
 
 NEXT = ("next", b"N" * 32)
 VISA = Card(number="4242424242424242", exp_month=12, exp_year=2030, holder="")

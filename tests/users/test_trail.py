@@ -12,7 +12,7 @@ from tests.factories.calls import ApiClient
 from tests.factories.money import new_wallet
 from tests.factories.people import CustomerFactory, someone
 from users.clients import create_service_client, rotate_secret
-from users.models import User
+from users.models import StaffSession, User
 from users.refusals import InvalidToken, NotFound
 from users.registration import create_staff, register_customer
 from users.sessions import close_session, continue_session, open_session
@@ -157,9 +157,10 @@ def test_when_staff_use_the_back_office_then_every_look_is_in_the_trail():
     browser.post("/admin/logout/")
 
     entries = AuditEntry.objects.filter(actor=f"support:{person.id}").order_by("id")
+    session = str(StaffSession.objects.get(user=person).id)
     asked = customer.email.replace("@", "%40")
     assert [(entry.action, entry.object_type, entry.object_id, entry.after) for entry in entries] == [
-        ("session.opened", "user", str(person.id), {"path": "/admin/login/"}),
+        ("session.opened", "user", str(person.id), {"session": session, "device": ""}),
         ("list.viewed", "user", "", {"path": "/admin/users/user/", "query": f"q={asked}"}),
         (
             "screen.viewed",
@@ -168,5 +169,5 @@ def test_when_staff_use_the_back_office_then_every_look_is_in_the_trail():
             {"path": f"/admin/users/user/{customer.id}/change/"},
         ),
         ("search.viewed", "everything", "", {"path": "/admin/search/", "query": f"q={asked}"}),
-        ("session.ended", "user", str(person.id), {"path": "/admin/logout/"}),
+        ("session.ended", "user", str(person.id), {"session": session}),
     ]

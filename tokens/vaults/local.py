@@ -6,10 +6,10 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
-from events.sealing import open_sealed, seal
 from tokens.cards import Card
 from tokens.models import PaymentToken, VaultedCard
 from tokens.vaults.contract import MobilePayload, Vault, VaultedInstrument
+from users.sealing import open_sealed, seal
 
 _TABLE = VaultedCard._meta.db_table
 

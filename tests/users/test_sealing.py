@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from events.sealing import SealBroken, keyed_digest, needs_resealing, open_sealed, seal
+from users.sealing import SealBroken, keyed_digest, needs_resealing, open_sealed, seal
 
 ROW = UUID("0190b6d0-0000-7000-8000-000000000001")
 OTHER_ROW = UUID("0190b6d0-0000-7000-8000-000000000002")
@@ -87,7 +87,7 @@ def test_when_any_character_is_altered_then_it_does_not_open():
 
 
 def test_when_any_bit_of_nonce_or_ciphertext_is_flipped_then_it_does_not_open():
-    from events.sealing import _decode, _encode
+    from users.sealing import _decode, _encode
 
     version, key_id, nonce, ciphertext = seal(b"4242", **PLACE).split(".")
     raw = _decode(nonce) + _decode(ciphertext)
