@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from uuid_utils.compat import uuid7
@@ -58,7 +59,8 @@ def form_call(request: HttpRequest, principal: Principal, *about: object) -> Key
 
 
 def _done(result: Any) -> Answer:
-    return Answer(200, b"{}", f"{type(result).__name__.lower()}:{result.id}")
+    key = result.pk if isinstance(result, Model) else result.id
+    return Answer(200, b"{}", f"{type(result).__name__.lower()}:{key}")
 
 
 def outcome_of(key: object, act: Callable[[], object]) -> Outcome:

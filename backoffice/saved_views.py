@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
+from django.http import QueryDict
 
 from backoffice.explorers.registry import explorer_for
 from backoffice.models import SavedView
@@ -27,10 +28,14 @@ def views_for(person: User, *, explorer: str) -> Sequence[SavedView]:
 def keep_view(*, person: User, explorer: str, name: str, query: str, is_shared: bool) -> SavedView:
     """Keep what an explorer is narrowed to; a name that the person has used before stands for the new view.
 
-    Refuses with NotFound an explorer that isn't, or isn't for them, and with ValueError a name or a query that is empty or too long.
+    Refuses with NotFound an explorer that isn't, or isn't for them, and with ValueError a name or a query that
+    is empty or too long, and a query that can't be understood.
     """
-    if explorer_for(person, explorer) is None:
+    found = explorer_for(person, explorer)
+    if found is None:
         raise NotFound
+    if found.narrowed(QueryDict(query))[0].errors:
+        raise ValueError("A view narrows a list to what can be understood.")
     if not 0 < len(name) <= LONGEST_NAME or not 0 < len(query) <= LONGEST_QUERY:
         raise ValueError("A view has a name, and narrows something.")
     with transaction.atomic():

@@ -123,13 +123,22 @@ def _declined(rule: AutoTopUp, payment: Payment, *, at: datetime) -> None:
 
 
 def _tell(event: str, rule: AutoTopUp, *, reason: str, occasion: str, payment: Payment | None) -> None:
+    amount = payment.amount if payment else rule.amount
+    retry_at = rule.due_at if event == "top_up.failed" and payment and rule.is_live else None
     audit.record(
         actor=BY_CLOCK,
         action=event,
         object_type="auto_top_up",
         object_id=rule.wallet_id,
         reason=reason,
-        after={"occasion": occasion, "payment_id": payment.id if payment else None},
+        after={
+            "occasion": occasion,
+            "payment_id": payment.id if payment else None,
+            "amount": amount,
+            "currency": rule.wallet.currency,
+            "failures": rule.failures,
+            "retry_at": retry_at,
+        },
     )
     outbox.record(
         event,
@@ -138,13 +147,13 @@ def _tell(event: str, rule: AutoTopUp, *, reason: str, occasion: str, payment: P
             "user_id": rule.wallet.user_id,
             "payment_id": payment.id if payment else None,
             "transaction_id": payment.transaction_id if payment else None,
-            "amount": payment.amount if payment else rule.amount,
+            "amount": amount,
             "currency": rule.wallet.currency,
             "token_id": payment.token_id if payment else rule.token_id,
             "trigger": trigger_of(occasion),
             "occasion": occasion,
             "reason": reason or None,
             "failures": rule.failures,
-            "retry_at": rule.due_at if event == "top_up.failed" and payment and rule.is_live else None,
+            "retry_at": retry_at,
         },
     )

@@ -33,6 +33,7 @@ CARD_DECLINED: Final = "card_declined"
 TOKEN_DELETED: Final = "token_deleted"  # noqa: S105 - a reason, no secret
 WALLET_CLOSED: Final = "wallet_closed"
 CUSTOMER_DEACTIVATED: Final = "customer_deactivated"
+SWITCHED_OFF_BY_STAFF: Final = "switched_off_by_staff"
 
 _WITH_OWNER = ("token", "wallet__user")
 
@@ -94,10 +95,12 @@ def set_rule(*, wallet_id: UUID, owner_id: UUID | None, terms: Terms, actor: str
         return once(call, effect)
 
 
-def pause_rule(*, wallet_id: UUID, owner_id: UUID | None, actor: str, call: KeyedCall) -> Answer:
+def pause_rule(
+    *, wallet_id: UUID, owner_id: UUID | None, actor: str, call: KeyedCall, reason: str = ""
+) -> Answer:
     """Let a rule charge nothing until it is resumed; `call.render` is given the AutoTopUp. Idempotent.
 
-    What is under way ends as it ends. Refuses with NotFound.
+    What is under way ends as it ends; `reason` is for the audit trail. Refuses with NotFound.
     """
 
     def effect() -> Answer:
@@ -105,7 +108,7 @@ def pause_rule(*, wallet_id: UUID, owner_id: UUID | None, actor: str, call: Keye
         if not rule.is_paused:
             rule.is_paused = True
             stop(rule)
-            _trace(rule, "auto_top_up.paused", actor=actor)
+            _trace(rule, "auto_top_up.paused", actor=actor, reason=reason)
         return store(call, rule)
 
     return once(call, effect)
@@ -139,6 +142,21 @@ def remove_rule(*, wallet_id: UUID, owner_id: UUID | None, actor: str, call: Key
         rule.is_enabled, rule.removed_at = False, now()
         stop(rule)
         _trace(rule, "auto_top_up.removed", actor=actor)
+        return store(call, rule)
+
+    return once(call, effect)
+
+
+def switch_off_rule(*, wallet_id: UUID, actor: str, reason: str, call: KeyedCall) -> Answer:
+    """Switch a customer's rule off for a reason, by staff; `call.render` is given the AutoTopUp. Idempotent.
+
+    The customer is told, and may switch it on again; what is under way ends as it ends. Refuses with NotFound.
+    """
+
+    def effect() -> Answer:
+        rule = _locked_of(wallet_id, None)
+        if rule.is_enabled:
+            _switch_off(rule, SWITCHED_OFF_BY_STAFF, actor=actor, because=reason)
         return store(call, rule)
 
     return once(call, effect)
@@ -180,22 +198,14 @@ def stop(rule: AutoTopUp) -> None:
 
 
 def disable(rule: AutoTopUp, reason: str) -> None:
-    """Switch a locked rule off for a reason that its owner is told of."""
-    rule.is_enabled, rule.disabled_reason = False, reason
+    """Switch a locked rule off for a reason that its owner is told of, with what it has under way."""
     rule.occasion, rule.attempt = "", 0
-    stop(rule)
-    _trace(rule, "auto_top_up.disabled", actor=BY_CLOCK, reason=reason)
-    outbox.record("top_up.disabled", {**as_shown(rule), "user_id": rule.wallet.user_id, "reason": reason})
+    _switch_off(rule, reason, actor=BY_CLOCK)
 
 
 def stop_for_card(rule: AutoTopUp, *, actor: str) -> None:
     """Switch a locked rule off whose card its owner took off the wallet; what is under way ends as it ends."""
-    rule.is_enabled, rule.disabled_reason = False, CARD_REMOVED
-    stop(rule)
-    _trace(rule, "auto_top_up.disabled", actor=actor, reason=CARD_REMOVED)
-    outbox.record(
-        "top_up.disabled", {**as_shown(rule), "user_id": rule.wallet.user_id, "reason": CARD_REMOVED}
-    )
+    _switch_off(rule, CARD_REMOVED, actor=actor)
 
 
 def save(rule: AutoTopUp) -> None:
@@ -218,6 +228,24 @@ def unfit_reason(rule: AutoTopUp) -> str:
 def zone_of(rule: AutoTopUp) -> ZoneInfo:
     """Tell the time zone of the wallet's owner."""
     return zone_named(rule.wallet.user.time_zone)
+
+
+def state_of(rule: AutoTopUp) -> str:
+    """Tell how a rule stands, in one word: `removed`, `disabled`, `paused`, `failing` or `active`."""
+    if rule.removed_at is not None:
+        return "removed"
+    if not rule.is_enabled:
+        return "disabled"
+    if rule.is_paused:
+        return "paused"
+    return "failing" if rule.failures else "active"
+
+
+def next_look_at(rule: AutoTopUp) -> datetime | None:
+    """Tell when a rule is looked at next, to try again or because its day has come; None where nothing is planned."""
+    if not rule.is_live:
+        return None
+    return min((at for at in (rule.due_at, rule.next_run_at) if at is not None), default=None)
 
 
 def as_shown(rule: AutoTopUp) -> dict[str, Any]:
@@ -243,6 +271,21 @@ def as_shown(rule: AutoTopUp) -> dict[str, Any]:
         "created_at": rule.created_at,
         "updated_at": rule.updated_at,
     }
+
+
+def _switch_off(rule: AutoTopUp, reason: str, *, actor: str, because: str = "") -> None:
+    """Switch a locked rule off; `because` is what a person has said, for the audit trail alone."""
+    rule.is_enabled, rule.disabled_reason = False, reason
+    stop(rule)
+    facts = {"amount": rule.amount, "currency": rule.wallet.currency, "failures": rule.failures}
+    _trace(
+        rule,
+        "auto_top_up.disabled",
+        actor=actor,
+        reason=reason,
+        after={**facts, **({"because": because} if because else {})},
+    )
+    outbox.record("top_up.disabled", {**as_shown(rule), "user_id": rule.wallet.user_id, "reason": reason})
 
 
 def _locked_of(wallet_id: UUID, owner_id: UUID | None) -> AutoTopUp:

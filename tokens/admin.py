@@ -20,6 +20,7 @@ class PaymentTokenScreen(StaffScreen):
     """Saved cards, without what is sealed."""
 
     permissions = ("token:read",)
+    list_page = "backoffice:cards"
     purpose = "Saved cards by their last four digits; the numbers stay in the vault"
     list_display = ("token", "owner", "brand", "digits", "expiry", "status_now", "provider", "created")
     list_filter = ("status",)

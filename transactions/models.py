@@ -4,6 +4,8 @@ Only `transactions.ledger` and `transactions.bulk` write balances and lines, in 
 refuses the rest: checks and triggers stand in the migrations beside these models.
 """
 
+from datetime import datetime
+
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -275,6 +277,11 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"hold {self.id}"
+
+    def status_at(self, at: datetime) -> str:
+        """The status as it reads at a moment: an open one whose time is over has expired, swept or not."""
+        is_over = self.status == HoldStatus.OPEN and self.expires_at <= at
+        return HoldStatus.EXPIRED.value if is_over else self.status
 
 
 class IdempotencyKey(models.Model):

@@ -132,7 +132,10 @@ def record_look(request: HttpRequest, what: str, model: str, key: object = "") -
     person = request.user
     if not isinstance(person, User):
         return
-    asked = request.GET.urlencode()
+    given = request.GET.copy()
+    for name in given:
+        given.setlist(name, [trail.without_secrets(value) for value in given.getlist(name)])
+    asked = given.urlencode()
     trail.record(
         actor=Principal(id=person.id, role=person.role).name,
         action=f"{what}.viewed",

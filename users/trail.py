@@ -1,6 +1,7 @@
 """Where changes of people, and looks at what is private, are written down: the audit trail of a higher floor.
 
-The setting AUDIT_TRAIL names it. Whoever records does so in the transaction that makes the change.
+The setting AUDIT_TRAIL names it. Whoever records does so in the transaction that makes the change. What was typed is
+written down without card numbers: somebody will paste one into a search box.
 """
 
 from typing import Any
@@ -19,3 +20,9 @@ def record(*, actor: str, action: str, object_type: str, object_id: object = "",
     import_string(settings.AUDIT_TRAIL)(
         actor=actor, action=action, object_type=object_type, object_id=object_id, **facts
     )
+
+
+def without_secrets(text: str) -> str:
+    """Mask card numbers and secrets in what somebody has typed, by what the setting REDACTION names."""
+    masked: str = import_string(settings.REDACTION)(text)
+    return masked

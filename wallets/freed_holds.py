@@ -29,6 +29,7 @@ def free_hold(
     closed_at: datetime,
     actor: str,
     call: KeyedCall,
+    reason: str = "",
 ) -> Answer:
     """Close a locked, open hold of a locked wallet as `voided` or `expired`, and free what it still keeps.
 
@@ -43,6 +44,7 @@ def free_hold(
         object_id=hold.id,
         from_state=HoldStatus.OPEN,
         to_state=status,
+        reason=reason,
     )
     return reservations.free(hold, wallet, status=status, closed_at=closed_at, call=call)
 

@@ -110,17 +110,19 @@ def capture_hold(
 
 
 def void_hold(
-    *, wallet_id: UUID, hold_id: UUID, owner_id: UUID | None, actor: str, call: KeyedCall
+    *, wallet_id: UUID, hold_id: UUID, owner_id: UUID | None, actor: str, call: KeyedCall, reason: str = ""
 ) -> Answer:
     """Free what an open hold still keeps, and close it; what has been captured stays so.
 
-    `call.render` is given the HeldAmount. Refuses with NotFound, PermissionDenied and HoldNotOpen, in that order,
-    and as `idempotency.once` does.
+    `reason` is for the audit trail; `call.render` is given the HeldAmount. Refuses with NotFound, PermissionDenied
+    and HoldNotOpen, in that order, and as `idempotency.once` does.
     """
 
     def effect() -> Answer:
         hold, wallet = _lock_open(hold_id, wallet_id=wallet_id, owner_id=owner_id, actor=actor)
-        return free_hold(hold, wallet, status=HoldStatus.VOIDED, closed_at=now(), actor=actor, call=call)
+        return free_hold(
+            hold, wallet, status=HoldStatus.VOIDED, closed_at=now(), actor=actor, call=call, reason=reason
+        )
 
     return once(call, effect)
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from transactions.money import EXPONENTS, Money
 from users.staff_screens import NEWER_THAN, OLDER_THAN
+from users.trail import without_secrets
 
 ROWS_AT_ONCE: Final = 500
 ANY: Final = ("", gettext_lazy("Any"))
@@ -29,7 +30,7 @@ class Narrowing(forms.Form):
 
     equal: ClassVar[Mapping[str, str]] = {}
     when: ClassVar[str] = "created_at"
-    field_order = ("state", "status", "reference")
+    field_order: Sequence[str] = ("state", "status", "reference")
 
     created_from = forms.DateField(
         label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
@@ -37,6 +38,14 @@ class Narrowing(forms.Form):
     created_to = forms.DateField(
         label=gettext_lazy("To"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a card number, which would stand in views, files and histories from then on."""
+        given = super().clean() or {}
+        for name, value in list(given.items()):
+            if isinstance(value, str) and without_secrets(value) != value:
+                self.add_error(name, _("This may be a card number. Look for its last four digits."))
+        return given
 
     def conditions(self) -> dict[str, Any]:
         """Give what the rows must be, as lookups."""
@@ -73,7 +82,7 @@ class AmountNarrowing(Narrowing):
 
     def clean(self) -> dict[str, Any]:
         """Read the amounts, which mean something in a currency alone."""
-        given = super().clean() or {}
+        given = super().clean()
         for name in ("amount_from", "amount_to"):
             written, currency = given.get(name), given.get("currency")
             if not written:

@@ -5,6 +5,8 @@ from typing import Final
 from backoffice.explorers.book import TRANSACTIONS, TRANSFERS
 from backoffice.explorers.charges import PAYMENT_SESSIONS, PAYMENTS, PROVIDER_EVENTS
 from backoffice.explorers.narrowing import Explorer
+from backoffice.explorers.set_aside import CARDS, HOLDS
+from backoffice.explorers.top_ups import TOP_UP_FAILURES, TOP_UP_RULES, TOP_UP_SCHEDULES
 from users.models import User
 
 EXPLORERS: Final[dict[str, Explorer]] = {
@@ -15,6 +17,11 @@ EXPLORERS: Final[dict[str, Explorer]] = {
         PAYMENTS,
         PROVIDER_EVENTS,
         PAYMENT_SESSIONS,
+        TOP_UP_RULES,
+        TOP_UP_SCHEDULES,
+        TOP_UP_FAILURES,
+        HOLDS,
+        CARDS,
     )
 }
 

@@ -116,7 +116,6 @@ KINDS: Final = {
             Hold,
             ("wallet:read",),
             "clock",
-            link=lambda hold: screen_url("wallets.wallet", hold.account_id),
             naming=lambda hold: hold.description or f"{_('Hold of')} {hold.account.currency}",
             related=("account",),
         ),

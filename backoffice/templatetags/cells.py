@@ -8,7 +8,11 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from backoffice.personal_data import person_shown
+from backoffice.top_up_reasons import REASONS
 from events.clock import now
+from payments.models import AutoTopUp
+from payments.schedules import schedule_of
+from payments.top_up_rules import next_look_at, state_of
 from transactions.amount_cells import amount_cell, amounts_moved
 from transactions.models import Transfer
 from users import staff_screens
@@ -33,9 +37,14 @@ def signed_amount(minor_units: int | None, currency: str) -> SafeString:
 
 
 @register.filter
-def moment(when: datetime | None) -> SafeString:
-    """`{{ payment.created_at|moment }}`: in the session's time zone, UTC to the microsecond on hovering."""
-    return staff_screens.moment(when)
+def moment(when: datetime | str | None) -> SafeString:
+    """`{{ payment.created_at|moment }}`: in the session's time zone, UTC to the microsecond on hovering.
+
+    A moment out of a JSON document is one as well.
+    """
+    if not when:
+        return staff_screens.NOTHING
+    return staff_screens.moment(datetime.fromisoformat(when) if isinstance(when, str) else when)
 
 
 @register.filter
@@ -55,6 +64,31 @@ def status_now(row: Any) -> str:
     """`{{ session|status_now|state }}`: the status as it reads at this moment, whether or not a sweep has run."""
     status: str = row.status_at(now())
     return status
+
+
+@register.filter
+def rule_state(rule: AutoTopUp) -> str:
+    """`{{ rule|rule_state|state }}`: how an automatic top-up stands."""
+    return state_of(rule)
+
+
+@register.filter
+def next_look(rule: AutoTopUp) -> datetime | None:
+    """`{{ rule|next_look|moment }}`: when an automatic top-up is looked at next."""
+    return next_look_at(rule)
+
+
+@register.filter
+def schedule(shown: dict[str, Any] | None) -> str:
+    """`{{ rule.schedule|schedule }}`: the days of an automatic top-up, in words."""
+    found = schedule_of(shown)
+    return "" if found is None else str(found)
+
+
+@register.filter
+def top_up_reason(reason: str) -> str:
+    """`{{ entry.reason|top_up_reason }}`: why a rule didn't charge; a code of the card's bank stays what it is."""
+    return str(REASONS.get(reason, reason))
 
 
 @register.filter

@@ -213,6 +213,8 @@ STREAM_SOCKET = environment.stream_socket
 STREAM_HOST = environment.host
 STREAM_PORT = environment.stream_port
 AUDIT_TRAIL = "events.audit.record"
+# What must not be written down of what people type: known up here, needed on the lowest floor.
+REDACTION = "config.redaction.redacted_text"
 # What the floors below the book ask of it, which they may not import.
 WALLET_OWNERS = "transactions.queries.owners_of"
 KEYED_WRITER = "transactions.api.keys.keyed_write"

@@ -65,7 +65,7 @@ def test_when_everything_is_searched_by_a_things_own_id_then_it_is_opened(
     [
         "/admin/search/",
         "/admin/transactions/ledgeraccount/",
-        "/admin/tokens/paymenttoken/",
+        "/admin/events/event/",
         "/admin/events/auditentry/",
     ],
 )

@@ -174,12 +174,23 @@ def make_scene(base_url: str, *, password: str) -> Scene:
     for (caller, _, source), (_, _, target) in pairwise(people):
         dinner = {"from_wallet_id": source, "to_wallet_id": target, "amount": 1_850, "currency": "EUR"}
         caller.post("/wallet/transfer", {**dinner, "description": "Dinner on Friday"})
-    first.post(f"/wallet/{wallet_id}/holds", {"amount": 2_000, "currency": "EUR", "description": "Bicycle"})
+    hold = first.post(
+        f"/wallet/{wallet_id}/holds", {"amount": 2_000, "currency": "EUR", "description": "Bicycle"}
+    )
     fund(people[1][0], people[1][2], saved_card(people[1][0], DECLINED_CARD), 5_000)
     unknown = fund(people[2][0], people[2][2], saved_card(people[2][0], UNKNOWN_CARD), 3_300)
     fund(people[3][0], people[3][2], saved_card(people[3][0], DISPUTED_CARD), 2_600)
     rule = {"enabled": True, "threshold": 2_000, "amount": 5_000, "token_id": cards[0]}
     first.call("PUT", f"/wallet/{wallet_id}/auto-top-up", rule)
+    late, _, late_wallet = people[4]
+    monthly = {"every": "month", "day": 28}
+    declined = {
+        **rule,
+        "threshold": 900_000,
+        "token_id": saved_card(late, DECLINED_CARD),
+        "schedule": monthly,
+    }
+    late.call("PUT", f"/wallet/{late_wallet}/auto-top-up", declined)
     refunds += [
         ask_for_refund(support, done, 3_500 + 500 * number) for number, done in enumerate(funded[2:4])
     ]
@@ -198,6 +209,8 @@ def make_scene(base_url: str, *, password: str) -> Scene:
             "email": email,
             "wallet": wallet_id,
             "payment": funded[0]["payment_id"],
+            "hold": hold["id"],
+            "topped_up": late_wallet,
             "unknown_payment": unknown["payment_id"],
             "transaction": line["id"],
             "transfer": line["transfer_id"],
