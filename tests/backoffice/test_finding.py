@@ -66,8 +66,7 @@ def test_when_an_id_of_anything_is_quoted_then_its_page_is_opened(shop: Shop) ->
         str(payment.transfer_id): str(payment.transfer_id),
         str(payment.transaction_id): str(payment.transaction_id),
         str(shop.carla.id): str(shop.carla.id),
-        # A hold is shown on its wallet's page.
-        shop.hold: shop.wallet,
+        shop.hold: shop.hold,
         f"user:{shop.carla.id}": str(shop.carla.id),
         shop.wallet.upper(): shop.wallet,
         shop.wallet.replace("-", ""): shop.wallet,

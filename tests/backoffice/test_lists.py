@@ -25,7 +25,7 @@ OF_WALLETS = "rolled_up__exact=0"
 def test_when_screens_are_registered_then_all_are_paged_by_key_or_lead_to_a_page_that_is() -> None:
     others = {model._meta.model_name for model, s in admin.site._registry.items() if s.list_page}  # type: ignore[attr-defined]
 
-    assert others == {"transfer", "transaction"}
+    assert others == {"paymenttoken", "transfer", "transaction"}
     assert len(PAGED) + len(others) == len(admin.site._registry)
 
 
