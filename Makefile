@@ -5,7 +5,7 @@ PYTHON ?= python3
 LAUNCH = exec $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak drill-restore drill-pgbouncer manage shell install lock clean-data
+.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak drill-restore drill-pgbouncer drill-rolling manage shell install lock clean-data
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ drill-restore: ## kill PostgreSQL under load, lose its volume, restore and compa
 
 soak: ## try to make it lose a cent (about 40 minutes); ARGS="keys --minutes 5 --seed 7" runs that part alone
 	@$(LAUNCH) soak $(ARGS)
+
+drill-rolling: ## replace two web servers behind nginx five times under load, and lose no call (some minutes; needs nginx)
+	@$(LAUNCH) drill-rolling $(ARGS)
 
 drill-pgbouncer: ## run journeys and races through pgBouncer in transaction mode (about a minute)
 	@$(LAUNCH) drill-pgbouncer $(ARGS)

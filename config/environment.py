@@ -352,6 +352,11 @@ class Environment:
         {"*": 50_000},
     )
     web_workers: int = variable("Worker processes of the web server; 0 takes one for each core.", whole, 0)
+    web_socket: str = variable(
+        "The Unix socket that the web server listens on in place of `HOST` and `PORT`, for a proxy on the same machine.",
+        text,
+        "",
+    )
     stream_socket: str = variable(
         "The Unix socket by which the API's web server hands listeners of `/events/stream` over to "
         "`manage.py serve_stream` on the same machine; without it they are sent what they missed and come back.",

@@ -11,11 +11,14 @@ from prometheus_client import multiprocess
 
 from config.environment import environment
 
-bind = f"{environment.host}:{environment.port}"
+bind = (
+    f"unix:{environment.web_socket}" if environment.web_socket else f"{environment.host}:{environment.port}"
+)
 worker_class = "gthread"
 workers = environment.web_workers or min(4, multiprocessing.cpu_count())
 threads = environment.web_threads
-reuse_port = True
+# Unix sockets can't be shared so; newer kernels refuse to be asked.
+reuse_port = not environment.web_socket
 preload_app = True
 keepalive = 75
 timeout = 60

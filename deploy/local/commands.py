@@ -30,6 +30,7 @@ from deploy.local.environment import (
     port_of,
 )
 from deploy.local.locking import lock_requirements
+from deploy.local.nginx import find_nginx
 from deploy.local.pgbouncer import Pooler, find_pgbouncer
 from deploy.local.ports import refuse_used_port
 from deploy.local.processes import end_with_make
@@ -43,6 +44,7 @@ TO_DEVELOP = [*TO_RUN, "development"]
 TO_BROWSE = [*TO_DEVELOP, "browser"]
 SCREENSHOTS = "docs/screenshots"
 FEWEST_TEST_PROCESSES = 2
+ROLLED_BRIEFLY = ["--restarts", "1", "--calls", "1000", "--calibrate-s", "3"]
 # What depends on the session: journeys of the whole API, races, what is prepared, the stream, the seals' lock.
 THROUGH_A_POOLER = (
     *("tests/scale/pooled.py", "tests/journeys/test_every_event.py", "tests/journeys/test_provider_chaos.py"),
@@ -152,8 +154,14 @@ def check_deploy(arguments: Sequence[str]) -> int:
         pgbouncer = _pgbouncer()
     except CannotStart as missing:
         say(f"Nothing was drilled through pgBouncer. {missing}")
+    else:
+        failed = _drill_pgbouncer(pgbouncer, ["--quiet", *THROUGH_A_POOLER]) or failed
+    try:
+        find_nginx()
+    except CannotStart as missing:
+        say(f"No web server was replaced under load. {missing}")
         return failed
-    return _drill_pgbouncer(pgbouncer, ["--quiet", *THROUGH_A_POOLER]) or failed
+    return drill_rolling(ROLLED_BRIEFLY) or failed
 
 
 def bench(arguments: Sequence[str]) -> int:
@@ -163,6 +171,16 @@ def bench(arguments: Sequence[str]) -> int:
         environment = environment_of_tests(given=os.environ, services=services)
         environment["DJANGO_SETTINGS_MODULE"] = SETTINGS[SANDBOX]
         command = [str(venv.python), "-m", "tests.benchmarks", *arguments]
+        return supervisor.lend_terminal(command, environment=environment)
+
+
+def drill_rolling(arguments: Sequence[str]) -> int:
+    """Replace two web servers behind nginx under load; arguments are the drill's own."""
+    venv = _venv(TO_RUN)
+    with _throw_away_services(venv, durable=True) as (supervisor, services):
+        environment = environment_of_tests(given=os.environ, services=services)
+        environment["DJANGO_SETTINGS_MODULE"] = SETTINGS[SANDBOX]
+        command = [str(venv.python), "-m", "deploy.rolling", *arguments]
         return supervisor.lend_terminal(command, environment=environment)
 
 
@@ -287,6 +305,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "soak": soak,
     "drill-restore": drill_restore,
     "drill-pgbouncer": drill_pgbouncer,
+    "drill-rolling": drill_rolling,
     "manage": manage,
     "lock": lock,
     "clean-data": clean_data,

@@ -54,6 +54,15 @@ class Installation:
             self.kills.append(name)
             self._start(name)
 
+    def replace(self, name: str, *, within_s: float) -> int:
+        """Tell one program to stop, wait for its end, and start it again; gives what it ended with."""
+        with self._guard:
+            process = self._running[name]
+            process.terminate()
+            ended = process.wait(within_s)
+            self._start(name)
+        return ended
+
     def keep_killing(
         self, *, rng: random.Random, every_s: tuple[float, float], until: threading.Event
     ) -> None:
@@ -76,6 +85,10 @@ class Installation:
     def last_words(self, name: str) -> str:
         """Tell the end of a program's log."""
         return (self._logs / f"{name}.log").read_text(errors="replace")[-3000:]
+
+    def times_said(self, name: str, words: str) -> int:
+        """Count how often a program's log has these words."""
+        return (self._logs / f"{name}.log").read_text(errors="replace").count(words)
 
     def _start(self, name: str) -> None:
         program = self.programs[name]
