@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -88,6 +89,14 @@ def uuid_or_none(text: str) -> UUID | None:
     """Read an id; None where it isn't one."""
     try:
         return UUID(text)
+    except ValueError:
+        return None
+
+
+def date_or_none(text: str) -> date | None:
+    """Read a day as `2026-11-05`; None where it isn't one."""
+    try:
+        return date.fromisoformat(text)
     except ValueError:
         return None
 

@@ -40,7 +40,11 @@ PRIVILEGES = {
     "events_webhookdelivery": KEEP,
     "events_webhookendpoint": KEEP,
     "payments_autotopup": KEEP,
+    "payments_customeractivity": "SELECT, INSERT, UPDATE (last_hour)",
     "payments_dispute": "SELECT, INSERT, UPDATE (withdrawn, reason, status, updated_at)",
+    "payments_figuresplace": KEEP,
+    "payments_hourfigures": KEEP,
+    "payments_hourvolume": KEEP,
     "payments_payment": (
         "SELECT, INSERT, UPDATE (refunded_amount, status, decline_code, decline_class, failure_code, next_action,"
         " processor_reference, transaction_id, transfer_id, due_at, checks, checked_at, completed_at)"

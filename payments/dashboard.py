@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 from django.conf import settings
 from django.core.cache import cache
 
 from events.clock import now
+from payments.hour_figures import hour_of, id_bounds
 from transactions.integrity import PROOFS, prove
 from transactions.prepared import run
 
 PERIODS: Final = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
-"""Days of each period, which ends now; `today` begins at midnight in UTC, and so does the day before it."""
+"""Days of each period, which ends now and begins at a full hour; `today` begins at midnight in UTC, and so does the day
+before it."""
 
 # These read the accounts alone; `check_books` runs the others, which read each line of the book.
 CHEAP_PROOFS: Final = ("floors_hold", "debts_are_below_the_credit_line")
@@ -26,33 +27,57 @@ FLOAT: Final = (
     " SELECT a.currency, true, d.amount FROM transactions_delta AS d"
     "   JOIN transactions_ledgeraccount AS a ON a.id = d.account_id) AS book GROUP BY currency ORDER BY currency"
 )
-# What moved counts once: a transfer between wallets where it leaves.
+# Closed hours are rolled up; what stands beyond them is read from the book. What moved counts once: a transfer between
+# wallets where it leaves.
 VOLUME: Final = (
-    "SELECT (l.created_at AT TIME ZONE 'UTC')::date, a.currency, l.created_at >= %s, sum(abs(l.amount))::bigint,"
-    " count(*) FROM transactions_transaction AS l JOIN transactions_ledgeraccount AS a ON a.id = l.account_id"
-    " WHERE l.id >= %s AND l.created_at >= %s AND l.created_at < %s AND l.status = 'completed'"
-    " AND NOT a.rolled_up AND l.type <> 'transfer_in' GROUP BY 1, 2, 3 ORDER BY 1, 2"
+    "SELECT day, currency, is_current, sum(amount)::bigint, sum(count)::bigint FROM ("
+    " SELECT (hour AT TIME ZONE 'UTC')::date AS day, currency, hour >= %s AS is_current, amount, count"
+    "   FROM payments_hourvolume WHERE hour >= %s AND hour < %s UNION ALL"
+    " SELECT (l.created_at AT TIME ZONE 'UTC')::date, a.currency, l.created_at >= %s, abs(l.amount), 1"
+    "   FROM transactions_transaction AS l JOIN transactions_ledgeraccount AS a ON a.id = l.account_id"
+    "   WHERE l.id >= %s AND l.created_at >= %s AND l.created_at < %s AND l.status = 'completed'"
+    "   AND NOT a.rolled_up AND l.type <> 'transfer_in') AS moved GROUP BY 1, 2, 3 ORDER BY 1, 2"
 )
 ACTIVE: Final = (
-    "SELECT count(DISTINCT a.owner_id) FILTER (WHERE l.created_at >= %s),"
-    " count(DISTINCT a.owner_id) FILTER (WHERE l.created_at < %s)"
-    " FROM transactions_transaction AS l JOIN transactions_ledgeraccount AS a ON a.id = l.account_id"
-    " WHERE l.id >= %s AND l.created_at >= %s AND l.created_at < %s AND l.status = 'completed'"
-    " AND a.owner_id IS NOT NULL"
+    "WITH tail AS (SELECT DISTINCT a.owner_id"
+    "   FROM transactions_transaction AS l JOIN transactions_ledgeraccount AS a ON a.id = l.account_id"
+    "   WHERE l.id >= %s AND l.created_at >= %s AND l.created_at < %s AND a.owner_id IS NOT NULL)"
+    " SELECT (SELECT count(*) FROM payments_customeractivity WHERE last_hour >= %s)"
+    "   + (SELECT count(*) FROM tail AS t WHERE NOT EXISTS (SELECT FROM payments_customeractivity AS c"
+    "     WHERE c.user_id = t.owner_id AND c.last_hour >= %s))"
+)
+# The days before ended with this hour; an installation that began later had nobody in them.
+ACTIVE_BEFORE: Final = (
+    "SELECT CASE WHEN p.next_hour < %s THEN NULL ELSE coalesce((SELECT CASE %s WHEN 1 THEN h.active_1d"
+    "   WHEN 7 THEN h.active_7d WHEN 30 THEN h.active_30d WHEN 90 THEN h.active_90d END"
+    "   FROM payments_hourfigures AS h WHERE h.hour = %s), 0) END FROM payments_figuresplace AS p WHERE p.id = 1"
 )
 # Each status is named, so that the index by status and time is used.
 CHARGES: Final = (
-    "SELECT created_at >= %s, status <> 'failed', kind, count(*) FROM payments_payment"
-    " WHERE status IN ('succeeded', 'failed', 'partially_refunded', 'refunded', 'disputed')"
-    " AND created_at >= %s AND created_at < %s GROUP BY 1, 2, 3"
+    "SELECT day, is_current, sum(succeeded)::bigint, sum(failed)::bigint, sum(failed_top_ups)::bigint FROM ("
+    " SELECT (hour AT TIME ZONE 'UTC')::date AS day, hour >= %s AS is_current, succeeded, failed, failed_top_ups"
+    "   FROM payments_hourfigures WHERE hour >= %s AND hour < %s UNION ALL"
+    " SELECT (created_at AT TIME ZONE 'UTC')::date, created_at >= %s, (status <> 'failed')::int,"
+    "   (status = 'failed')::int, (status = 'failed' AND kind = 'top_up')::int FROM payments_payment"
+    "   WHERE status IN ('succeeded', 'failed', 'partially_refunded', 'refunded', 'disputed')"
+    "   AND created_at >= %s AND created_at < %s) AS decided GROUP BY day, is_current"
+    " HAVING sum(succeeded + failed) > 0 ORDER BY day"
 )
 WALLETS: Final = (
-    "SELECT count(*) FILTER (WHERE created_at >= %s), count(*) FILTER (WHERE created_at < %s) FROM wallets_wallet"
-    " WHERE status IN ('active', 'suspended', 'closed') AND created_at >= %s AND created_at < %s"
+    "SELECT coalesce(sum(created) FILTER (WHERE is_current), 0)::bigint,"
+    "   coalesce(sum(created) FILTER (WHERE NOT is_current), 0)::bigint FROM ("
+    " SELECT hour >= %s AS is_current, wallets_created AS created FROM payments_hourfigures"
+    "   WHERE hour >= %s AND hour < %s UNION ALL"
+    " SELECT created_at >= %s, 1 FROM wallets_wallet"
+    "   WHERE status IN ('active', 'suspended', 'closed') AND created_at >= %s AND created_at < %s) AS opened"
 )
 WAITING_REFUNDS: Final = (
     "SELECT currency, count(*), sum(amount)::bigint, min(created_at) FROM payments_refund"
     " WHERE status = 'pending' GROUP BY currency ORDER BY currency"
+)
+BREAKS: Final = (
+    "SELECT count(*), min(created_at), (SELECT max(created_at) FROM payments_settlementimport)"
+    " FROM payments_settlementbreak WHERE status IN ('open', 'proposed')"
 )
 UNKNOWN: Final = "SELECT count(*), min(created_at) FROM payments_payment WHERE status = 'pending'"
 BACKLOG: Final = (
@@ -74,18 +99,28 @@ def kept_dashboard(period: str) -> dict[str, Any]:
 
 
 def dashboard(period: str, *, at: datetime | None = None) -> dict[str, Any]:
-    """Read the figures of a period that ends at `at`; amounts in minor units, rates in 1/10000."""
+    """Read the figures of a period that ends at `at`, now by default; amounts in minor units, rates in 1/10000.
+
+    What waits is what waits now, and `at` is no earlier than the hours that are closed.
+    """
     until = at or now()
     since, before = _bounds(period, until)
+    # Hours before this one are rolled up.
+    closed = max(before, min(_closed_to(), hour_of(until)))
     # One statement reads both sides of the float, so that money under way is on either both sides or none.
     books = _float()
-    active = run(ACTIVE, (since, since, _first_id(before, until), before, until))[0]
-    wallets = run(WALLETS, (since, since, before, until))[0]
-    charges = run(CHARGES, (since, before, until))
-    volume = run(VOLUME, (since, _first_id(before, until), before, until))
+    sides = (since, before, closed, since)
+    first_id, _ = id_bounds(closed, until)
+    wallets = run(WALLETS, (*sides, closed, until))[0]
+    charges = run(CHARGES, (*sides, closed, until))
+    volume = run(VOLUME, (*sides, first_id, closed, until))
+    recent = max(closed, since)
+    active = run(ACTIVE, (id_bounds(recent, until)[0], recent, until, since, since))[0][0]
+    active_before = run(ACTIVE_BEFORE, (since, PERIODS[period], since - timedelta(hours=1)))
     refunds = run(WAITING_REFUNDS, ())
     unknown = run(UNKNOWN, ())[0]
     backlog = run(BACKLOG, ())
+    breaks = run(BREAKS, ())[0]
     broken = [proof.name for proof in PROOFS if proof.name in CHEAP_PROOFS and prove(proof, most=1)]
     if any(row["difference"] for row in books):
         broken.insert(0, "float_is_ledger")
@@ -105,11 +140,16 @@ def dashboard(period: str, *, at: datetime | None = None) -> dict[str, Any]:
             "current": _success(charges, is_current=True),
             "previous": _success(charges, is_current=False),
         },
+        "payments_by_day": [
+            {"date": day, "succeeded": succeeded, "failed": failed}
+            for day, is_current, succeeded, failed, _failed_top_ups in charges
+            if is_current
+        ],
         "wallets_created": {"current": wallets[0], "previous": wallets[1]},
-        "active_users": {"current": active[0], "previous": active[1]},
+        "active_users": {"current": active, "previous": active_before[0][0] if active_before else None},
         "failed_top_ups": {
-            "current": _failed_top_ups(charges, is_current=True),
-            "previous": _failed_top_ups(charges, is_current=False),
+            "current": sum(row[4] for row in charges if row[1]),
+            "previous": sum(row[4] for row in charges if not row[1]),
         },
         "pending_refunds": {
             **_waiting(sum(row[1] for row in refunds), [row[3] for row in refunds], until),
@@ -117,6 +157,7 @@ def dashboard(period: str, *, at: datetime | None = None) -> dict[str, Any]:
         },
         "unknown_payments": _waiting(unknown[0], [unknown[1]], until),
         "webhook_backlog": _waiting(sum(row[0] for row in backlog), [row[1] for row in backlog], until),
+        "reconciliation": {**_waiting(breaks[0], [breaks[1]], until), "last_report_at": breaks[2]},
         "invariants": {
             "state": "broken" if broken else "holding",
             "checked": ["float_is_ledger", *CHEAP_PROOFS],
@@ -126,21 +167,19 @@ def dashboard(period: str, *, at: datetime | None = None) -> dict[str, Any]:
 
 
 def _bounds(period: str, until: datetime) -> tuple[datetime, datetime]:
+    """Give the beginnings of the period and of the one before, each at a full hour."""
     length = timedelta(days=PERIODS[period])
     if period == "today":
-        midnight = until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = hour_of(until).replace(hour=0)
         return midnight, midnight - length
-    return until - length, until - 2 * length
+    since = hour_of(until) - length
+    return since, since - length
 
 
-def _first_id(since: datetime, until: datetime) -> UUID:
-    """Give an id that is smaller than all that were made since: ids begin with the machine's time (RFC 9562, UUIDv7).
-
-    A sandbox's clock may run ahead of the machine's by then, and single wallets' by more: there all lines are read.
-    """
-    if settings.SANDBOX or until > datetime.now(UTC):
-        return UUID(int=0)
-    return UUID(int=max(0, int((since - timedelta(minutes=1)).timestamp() * 1000)) << 80)
+def _closed_to() -> datetime:
+    rows = run("SELECT next_hour FROM payments_figuresplace WHERE id = 1", ())
+    moment: datetime = rows[0][0] if rows else datetime.min.replace(tzinfo=UTC)
+    return moment
 
 
 def _float() -> list[dict[str, Any]]:
@@ -161,25 +200,15 @@ def _volume(rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [found[currency] for currency in sorted(found)]
 
 
-def _success(rows: Sequence[tuple[Any, ...]], *, is_current: bool) -> dict[str, int | None]:
-    counts = {True: 0, False: 0}
-    for of_current, has_succeeded, _kind, count in rows:
-        if of_current is is_current:
-            counts[has_succeeded] += count
-    decided = counts[True] + counts[False]
+def _success(charges: Sequence[tuple[Any, ...]], *, is_current: bool) -> dict[str, int | None]:
+    of_period = [row for row in charges if row[1] is is_current]
+    succeeded, failed = (sum(row[place] for row in of_period) for place in (2, 3))
+    decided = succeeded + failed
     return {
-        "succeeded": counts[True],
-        "failed": counts[False],
-        "success_rate_bp": counts[True] * 10_000 // decided if decided else None,
+        "succeeded": succeeded,
+        "failed": failed,
+        "success_rate_bp": succeeded * 10_000 // decided if decided else None,
     }
-
-
-def _failed_top_ups(rows: Sequence[tuple[Any, ...]], *, is_current: bool) -> int:
-    return sum(
-        count
-        for of_current, has_succeeded, kind, count in rows
-        if of_current is is_current and not has_succeeded and kind == "top_up"
-    )
 
 
 def _waiting(count: int, oldest: Sequence[datetime | None], at: datetime) -> dict[str, Any]:

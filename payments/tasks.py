@@ -6,6 +6,7 @@ from celery import shared_task
 
 from events.clock import times
 from payments import auto_topups
+from payments.hour_figures import roll_up_figures
 from payments.reconciliation import reconcile_payment, sweep_due_payments
 from payments.refund_execution import execute_due_refunds
 from payments.refund_rechecks import recheck_due_refunds
@@ -86,3 +87,9 @@ def sweep_refunds() -> int:
 def recheck_refunds() -> int:
     """Ask about refunds that a bank may have sent back; tells how many."""
     return sum(recheck_due_refunds(wallet_id=wallet_id) for wallet_id in times())
+
+
+@shared_task(name="payments.roll_up_figures")  # type: ignore[untyped-decorator]  # Celery has no types
+def roll_up_hours() -> int:
+    """Close the hours that are over for the dashboard; tells how many were counted."""
+    return roll_up_figures()

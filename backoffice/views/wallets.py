@@ -1,7 +1,7 @@
 """Wallets: the list, one wallet with all that bears on its balance, and what may be done about it."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from backoffice import annotations, personal_data
-from backoffice.form_calls import back_to, form_call, new_form_key, outcome_of, reason_in, uuid_or_none
+from backoffice.form_calls import (
+    back_to,
+    date_or_none,
+    form_call,
+    new_form_key,
+    outcome_of,
+    reason_in,
+    uuid_or_none,
+)
 from backoffice.key_pages import key_page
 from backoffice.staff_pages import staff_page
 from backoffice.views.customers import notes_context
@@ -44,7 +52,7 @@ def wallets(request: HttpRequest) -> HttpResponse:
     """List wallets, found by their owner's whole address, status, currency or a tag."""
     given = {
         name: request.GET.get(name, "").strip().replace("\0", "")
-        for name in ("email", "status", "currency", "tag", "user")
+        for name in ("email", "status", "currency", "tag", "user", "created_from")
     }
     found = Wallet.objects.select_related("account", "user")
     if given["email"]:
@@ -55,6 +63,8 @@ def wallets(request: HttpRequest) -> HttpResponse:
         found = found.filter(status=given["status"])
     if given["currency"]:
         found = found.filter(currency=given["currency"].upper())
+    if (day := date_or_none(given["created_from"])) is not None:
+        found = found.filter(created_at__gte=timezone.make_aware(datetime.combine(day, time.min)))
     if given["tag"]:
         found = found.filter(pk__in=annotations.tagged("wallet", given["tag"]))
     page = key_page(request, found)

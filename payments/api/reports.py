@@ -63,11 +63,28 @@ class SuccessPairView(serializers.Serializer[Any]):
     previous = SuccessView()
 
 
+class DayPaymentsView(serializers.Serializer[Any]):
+    """What became of the charges of one day."""
+
+    date = serializers.DateField()
+    succeeded = serializers.IntegerField()
+    failed = serializers.IntegerField()
+
+
 class CountPairView(serializers.Serializer[Any]):
     """This period's and the one before."""
 
     current = serializers.IntegerField()
     previous = serializers.IntegerField()
+
+
+class ActiveUsersView(serializers.Serializer[Any]):
+    """Customers with a movement, whatever became of it, in this period and in the one before."""
+
+    current = serializers.IntegerField()
+    previous = serializers.IntegerField(
+        allow_null=True, help_text="Null until the figures of that time have been rolled up."
+    )
 
 
 class WaitingView(serializers.Serializer[Any]):
@@ -92,6 +109,12 @@ class WaitingRefundsView(WaitingView):
     amounts = WaitingAmountView(many=True)
 
 
+class OpenBreaksView(WaitingView):
+    """Breaks of settlement reports that aren't resolved."""
+
+    last_report_at = serializers.DateTimeField(allow_null=True)
+
+
 class InvariantsView(serializers.Serializer[Any]):
     """Whether the proofs that are run here hold."""
 
@@ -111,12 +134,14 @@ class DashboardView(serializers.Serializer[Any]):
     volume = VolumeView(many=True)
     volume_by_day = DayVolumeView(many=True)
     payments = SuccessPairView()
+    payments_by_day = DayPaymentsView(many=True)
     wallets_created = CountPairView()
-    active_users = CountPairView()
+    active_users = ActiveUsersView()
     failed_top_ups = CountPairView()
     pending_refunds = WaitingRefundsView()
     unknown_payments = WaitingView()
     webhook_backlog = WaitingView()
+    reconciliation = OpenBreaksView()
     invariants = InvariantsView()
 
 

@@ -6,6 +6,7 @@ The rows are the queue: whatever is under way has a `due_at`, and the sweep look
 
 from payments.models.charges import UNDER_WAY, Payment, PaymentKind, PaymentMethod, PaymentStatus
 from payments.models.disputes import Dispute, DisputeStatus
+from payments.models.figures import CustomerActivity, FiguresPlace, HourFigures, HourVolume
 from payments.models.payment_methods import SavedMethod
 from payments.models.provider_events import ProviderEvent
 from payments.models.refunds import Refund, RefundReason, RefundStatus
@@ -30,8 +31,12 @@ __all__ = [
     "AutoTopUp",
     "BreakKind",
     "BreakStatus",
+    "CustomerActivity",
     "Dispute",
     "DisputeStatus",
+    "FiguresPlace",
+    "HourFigures",
+    "HourVolume",
     "Payment",
     "PaymentKind",
     "PaymentMethod",
