@@ -5,7 +5,7 @@ PYTHON ?= python3
 LAUNCH = exec $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak drill-restore drill-pgbouncer drill-rolling manage shell install lock clean-data
+.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak drill-restore drill-failover drill-pgbouncer drill-rolling manage shell install lock clean-data
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ chaos-workers: ## kill broker, web, worker and beat at random during 2,000 jobs:
 
 drill-restore: ## kill PostgreSQL under load, lose its volume, restore and compare with what clients know (a minute)
 	@$(LAUNCH) drill-restore $(ARGS)
+
+drill-failover: ## kill the primary under load, promote its standby: nothing acknowledged lost, nothing doubled (a minute)
+	@$(LAUNCH) drill-failover $(ARGS)
 
 soak: ## try to make it lose a cent (about 40 minutes); ARGS="keys --minutes 5 --seed 7" runs that part alone
 	@$(LAUNCH) soak $(ARGS)

@@ -209,6 +209,9 @@ def answer_for(
     if isinstance(failure, DataError | psycopg.DataError):
         log.error("data_refused_by_database", exc_info=failure)
         return problem_answer(request, "validation_error")
+    if isinstance(failure, DatabaseError) and _says_read_only(failure):
+        log.warning("database_takes_no_writes", exc_info=failure)
+        return problem_answer(request, "unavailable")
     if isinstance(
         failure,
         OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError | RedisError,
@@ -217,6 +220,11 @@ def answer_for(
         log.warning("unavailable", reason=type(failure.__cause__ or failure).__name__, exc_info=failure)
         return problem_answer(request, "unavailable")
     return None
+
+
+def _says_read_only(failure: DatabaseError) -> bool:
+    """Whether the server is a standby: a fail-over is under way, and the next connection leads to the new primary."""
+    return isinstance(failure.__cause__, psycopg.errors.ReadOnlySqlTransaction)
 
 
 def problem_for_exception(failure: Exception, context: dict[str, Any]) -> HttpResponse | None:

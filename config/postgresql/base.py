@@ -6,6 +6,8 @@ from psycopg import OperationalError
 from psycopg.errors import error_from_result
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 
+PRIMARY = "default"
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection with transactions of few words, whose prepared statements outlive a rollback.
@@ -14,6 +16,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     role makes no tables, and every refusal of a call rolls back: the next call would prepare its statements anew.
     psycopg's own switch between autocommit and transactions costs four times what BEGIN and COMMIT cost.
     """
+
+    def is_usable(self) -> bool:
+        """Whether the connection serves after an error; one to a server that became, or always was, a standby doesn't.
+
+        PostgreSQL says so by itself (14 and newer), so that a fail-over is noticed without a question.
+        """
+        opened = self.connection if self.alias == PRIMARY else None
+        if opened is not None and opened.pgconn.parameter_status(b"in_hot_standby") == b"on":
+            return False
+        return super().is_usable()
 
     def _start_transaction_under_autocommit(self) -> None:
         """Begin; Django calls this in place of switching autocommit off."""

@@ -95,19 +95,32 @@ TEMPLATES = [
 
 
 def database(url: str, *, engine: str = "django.db.backends.postgresql") -> dict[str, Any]:
-    """Read one database URL into Django's settings, with connections that stay open."""
+    """Read one database URL into Django's settings, with connections that stay open.
+
+    It may name several hosts with `target_session_attrs=read-write`; what else stands behind its question mark goes to
+    libpq as well, and counts before ours.
+    """
+    parsed = environ.Env.db_url_config(url)
+    given = parsed.get("OPTIONS", {})
     return {
-        **environ.Env.db_url_config(url),
+        **parsed,
         "ENGINE": engine,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": False,
         "OPTIONS": {
             # Without a threshold psycopg prepares nothing, not even what asks for it (`transactions.prepared`).
             "prepare_threshold": 5,
+            # A server that went without a word is given up after seconds, not after the kernel's quarter of an hour.
+            "connect_timeout": 3,
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+            **given,
             "options": "-c statement_timeout=30000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=15000"
             " -c client_connection_check_interval=2000 -c timezone=UTC"
             # What is prepared is planned once: a plan for each set of wallet ids costs half of locking them.
-            " -c plan_cache_mode=force_generic_plan",
+            f" -c plan_cache_mode=force_generic_plan {given.get('options', '')}".rstrip(),
         },
         "ATOMIC_REQUESTS": False,
         "DISABLE_SERVER_SIDE_CURSORS": True,

@@ -232,6 +232,11 @@ def drill_restore(arguments: Sequence[str]) -> int:
     return _with_own_services("tests.drills", "restore", *arguments)
 
 
+def drill_failover(arguments: Sequence[str]) -> int:
+    """Kill the primary under load, promote its standby and compare; arguments are the drill's own."""
+    return _with_own_services("tests.drills", "failover", *arguments)
+
+
 def _with_own_services(module: str, *arguments: str) -> int:
     venv = _venv(TO_DEVELOP)
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "OPEN_WALLET_PG_BIN")
@@ -304,6 +309,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "chaos-workers": chaos_workers,
     "soak": soak,
     "drill-restore": drill_restore,
+    "drill-failover": drill_failover,
     "drill-pgbouncer": drill_pgbouncer,
     "drill-rolling": drill_rolling,
     "manage": manage,

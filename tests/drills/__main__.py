@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tests.drills import restore
+from tests.drills import failover, restore
 
-DRILLS = {"restore": restore.drill}
+DRILLS = {"restore": restore.drill, "failover": failover.drill}
 
 
 def main(arguments: Sequence[str]) -> int:

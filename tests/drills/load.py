@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 AMOUNT = 7
 CLIENTS = 8
 LONGEST_ANSWER_S = 15.0
+LONGEST_FINISH_S = 60.0
 PAUSE_S = 0.05
 
 
@@ -78,9 +79,14 @@ class Load:
             thread.start()
 
     def finish(self) -> None:
-        """Begin nothing new; wait until everything that was begun is answered."""
+        """Begin nothing new; wait until everything that was begun is answered. Raises RuntimeError where it isn't."""
         self._is_over.set()
-        self._join()
+        until = time.monotonic() + LONGEST_FINISH_S
+        for thread in self._threads:
+            thread.join(timeout=max(0.0, until - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
+            self.give_up()
+            raise RuntimeError(f"Clients get no answers: {self._mark.refusals}")
 
     def give_up(self) -> None:
         """End without waiting for answers: there is nobody left to give them."""
