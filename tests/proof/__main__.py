@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         help=f"for all parts that run together; their shares of {WHOLE_MINUTES:g} when not given, 0 for no end",
     )
     parser.add_argument("--size", type=float, default=1.0, help="a share of the full sizes, as 0.1")
+    parser.add_argument("--keep", type=Path, default=report.FOLDER, help="the folder for the figures")
     given = parser.parse_args(arguments)
     unknown = sorted(set(given.parts) - set(PARTS))
     if unknown:
@@ -48,8 +49,8 @@ def main(arguments: Sequence[str]) -> int:
         found = _run(name, seed=given.seed, seconds=seconds, size=given.size)
         taken.append(report.Taken(found, took_s=time.monotonic() - began, minutes=minutes, size=given.size))
         print(report.paragraph(taken[-1]), flush=True)
-    report.keep(taken)
-    print(f"\nThe figures are in {report.LATEST.relative_to(ROOT)} and {report.TABLE.relative_to(ROOT)}.")
+        report.keep(taken, folder=given.keep)
+    print(f"\nThe figures are in {given.keep}.")
     return 0 if all(one.report.holds for one in taken) else 1
 
 

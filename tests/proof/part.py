@@ -29,7 +29,9 @@ def main(name: str, seed: int, bounds: Bounds, file: Path) -> None:
                 found: PartReport = module.run(stack, seed, Bounds(bounds.seconds, bounds.size))
             except Exception:  # noqa: BLE001 - whatever goes wrong is told, with the logs beside it
                 told = traceback.format_exc()
-                print(told, "\n".join(stack.last_words(program) for program in stack.programs), sep="\n")
+                print(
+                    told, "\n".join(stack.last_words(program)[-500:] for program in stack.programs), sep="\n"
+                )
                 found = PartReport(name, seed, {}, holds=False, found=(told.strip().splitlines()[-1],))
         file.write_text(json.dumps(found.kept()))
     finally:

@@ -67,6 +67,17 @@ class Part:
 
 
 PARTS: dict[str, Part] = {
+    "crash_bank": Part(
+        "20,000 mixed operations over HTTP with 100 SIGKILLs: nothing acknowledged is lost or doubled",
+        minutes=10.0,
+        has_provider=True,
+    ),
+    "crash_bank_control": Part(
+        "With `synchronous_commit=off` the same bank goes red",
+        minutes=2.5,
+        has_provider=True,
+        postgres={"synchronous_commit": "off"},
+    ),
     "keys": Part(
         "One key, 8 racers, every money call: one effect and identical bytes, also after kill, flush and restart",
         minutes=9.0,

@@ -13,8 +13,6 @@ from tests.proof.parts import PARTS, PartReport
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "proof"
-LATEST = FOLDER / "latest.json"
-TABLE = FOLDER / "README.md"
 HEAD = """# What the campaign found
 
 `make soak` tries to make Open Wallet lose a cent, on the real stack and from outside, and writes this page; what each part does
@@ -84,14 +82,15 @@ def paragraph(taken: Taken) -> str:
     return "\n".join(lines)
 
 
-def keep(taken: Sequence[Taken]) -> None:
+def keep(taken: Sequence[Taken], *, folder: Path) -> None:
     """Write these parts beside those of earlier runs."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    before: dict[str, Any] = json.loads(LATEST.read_text()) if LATEST.exists() else {}
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "latest.json"
+    before: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     latest = {**before, **{one.report.name: one.kept() for one in taken}}
     latest = {name: latest[name] for name in PARTS if name in latest}
-    LATEST.write_text(json.dumps(latest, indent=2, ensure_ascii=False) + "\n")
-    TABLE.write_text(HEAD + "".join(_row(name, one) for name, one in latest.items()))
+    file.write_text(json.dumps(latest, indent=2, ensure_ascii=False) + "\n")
+    (folder / "README.md").write_text(HEAD + "".join(_row(name, one) for name, one in latest.items()))
 
 
 def _row(name: str, kept: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ the kernel to end it with that thread.
 """
 
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from deploy.local.postgres import Cluster, find_programs
 from deploy.local.programs import Program
 from deploy.local.services import POSTGRES_IN_WHEEL, VALKEY_IN_WHEEL
 from deploy.local.valkey import KeyValueServer, find_server
+from tests.contracts.fake_stripe import KEY
 from tests.proof.parts import Part
 from tests.workers.installation import ROOT, Installation
 
@@ -161,14 +163,11 @@ def running(folder: Path, *, part: Part) -> Iterator[Stack]:
 
 
 def _provider_environment(port: int) -> dict[str, str]:
-    from tests.contracts.fake_stripe import KEY
-    from tests.payments.webhook_senders import STRIPE_SECRET
-
     return {
         "PAYMENT_PROCESSOR": "stripe",
         "STRIPE_API_KEY": KEY,
         "STRIPE_API_BASE": f"http://127.0.0.1:{port}",
-        "STRIPE_WEBHOOK_SECRET": STRIPE_SECRET,
+        "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}",
     }
 
 
