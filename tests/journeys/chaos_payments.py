@@ -8,7 +8,7 @@ import time
 
 from tests.journeys.provider_chaos import require_to_the_cent, survive
 
-TOP_UPS = 2000
+TOP_UPS = int(os.environ.get("CHAOS_TOP_UPS") or 2000)
 
 
 def test_when_two_thousand_are_topped_up_in_the_storm_then_charges_are_credits_to_the_cent(

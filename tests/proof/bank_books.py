@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db import connection
 
+from events import clock
 from tests.proof.bank_operations import Bank
 from tests.proof.provider import charges_in, refunds_in
+from tests.workers.kills import LEASES_OVER_AFTER
 
 UNQUIET = {
     "events not published": "SELECT count(*) FROM events_outbox",
@@ -40,6 +42,11 @@ def unquiet() -> dict[str, int]:
     """Count what is still under way; empty when all is quiet."""
     counted = {what: int(rows(query)[0][0]) for what, query in UNQUIET.items()}
     return {what: count for what, count in counted.items() if count}
+
+
+def let_leases_end() -> None:
+    """Move everybody's clock past all leases and waits."""
+    clock.set_ahead(to=clock.now() + LEASES_OVER_AFTER)
 
 
 class Judgement:

@@ -58,12 +58,14 @@ class Part:
     proves: str
     minutes: float
     """Its share of a campaign of `WHOLE_MINUTES`."""
-    has_application: bool = True
-    """Whether web, worker, beat and stream run, or the database and Valkey alone."""
+    programs: tuple[str, ...] = ("web", "worker", "beat")
+    """What runs of the application; nothing, and the database isn't migrated either."""
     has_provider: bool = False
     """Whether the payment provider is a process of its own that can be killed, or the sandbox's."""
     postgres: dict[str, str] = field(default_factory=dict)
     """Settings of PostgreSQL other than those of `make run`."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables of the application other than those of `make run`."""
 
 
 PARTS: dict[str, Part] = {
@@ -90,6 +92,21 @@ PARTS: dict[str, Part] = {
     "hostile_urls": Part(
         "Webhook targets that lead inside, by address, name, rebinding or redirect, are never connected to",
         minutes=1.5,
+    ),
+    "model": Part(
+        "Two state machines, 512 × 50 steps each, agree with a model of the book; a refusal changes nothing",
+        minutes=3.0,
+        programs=(),
+    ),
+    "provider_chaos": Part(
+        "2,000 top-ups at a provider in a storm, 2,000 jobs under kills, refunds of 1,000 lines raced: each effect once",
+        minutes=4.0,
+        programs=(),
+    ),
+    "redis_loss": Part(
+        "The bank goes on while Valkey is gone for seconds or forgets everything, and all that was due is done",
+        minutes=2.0,
+        has_provider=True,
     ),
 }
 WHOLE_MINUTES = 40.0

@@ -84,15 +84,17 @@ class Stack(Installation):
         )
         self.add(self.store.program())
         self.cluster.prepare()
-        if part.has_application:
+        if part.programs:
             self.manage("prepare")
             python = Path(sys.executable)
             if part.has_provider:
                 command = [sys.executable, "-m", "tests.proof.provider", str(self.folder / "provider")]
                 self.add(Program(name="provider", command=command, environment=self.environment))
-            self.add(web(python=python, environment=self.environment))
-            for program in background(python=python, environment=self.environment, data=self.data):
-                self.add(program)
+            known = [web(python=python, environment=self.environment)]
+            known += background(python=python, environment=self.environment, data=self.data)
+            for program in known:
+                if program.name in part.programs:
+                    self.add(program)
 
     def add(self, program: Program) -> None:
         """Start one more program and wait until it is ready."""
@@ -118,6 +120,14 @@ class Stack(Installation):
                 if process.poll() is not None:
                     self._end(name)
                     self._start(name)
+
+    def keep_down(self, name: str, *, for_s: float) -> None:
+        """Kill one program and leave it dead for some seconds; then start it again."""
+        with self._guard:
+            self._end(name)
+            self.kills.append(name)
+            time.sleep(for_s)
+            self._start(name)
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run manage.py on this installation; raises CalledProcessError when it fails."""
@@ -164,7 +174,7 @@ def running(folder: Path, *, part: Part) -> Iterator[Stack]:
 
 def _provider_environment(port: int) -> dict[str, str]:
     return {
-        "PAYMENT_PROCESSOR": "stripe",
+        "PAYMENT_PROCESSOR": "tests.proof.prompt_stripe.processor",
         "STRIPE_API_KEY": KEY,
         "STRIPE_API_BASE": f"http://127.0.0.1:{port}",
         "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}",

@@ -1,5 +1,6 @@
 """The use cases in any order against a model in Python: balances agree, and a refusal moves nothing at all."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,6 +41,10 @@ WALLETS = st.integers(0, 3)
 SPENDERS = st.sampled_from([0, 1, 1, 2, 3])
 CURRENCIES = st.sampled_from(["USD", "USD", "USD", "EUR"])
 LIMITS = st.one_of(st.none(), st.integers(0, 900))
+
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 40)
+STEPS = int(os.environ.get("MODEL_STEPS") or 40)
+"""`make soak ARGS="model"` asks for more of both."""
 
 
 @dataclass
@@ -326,8 +331,8 @@ def test_when_use_cases_run_in_any_order_then_the_book_agrees_with_a_model_of_it
         run_state_machine_as_test(
             Books,
             settings=settings(
-                max_examples=40,
-                stateful_step_count=40,
+                max_examples=EXAMPLES,
+                stateful_step_count=STEPS,
                 deadline=None,
                 database=None,
                 print_blob=True,

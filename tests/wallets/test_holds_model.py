@@ -1,5 +1,6 @@
 """Holds, corrections, limits and credit in any order against a model in Python, and refusals that move nothing."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,10 @@ WHICH = st.integers(0, 4)
 # Mostly none: a wallet that may do nothing finds nothing out.
 LIMITS = st.sampled_from([None] * 6 + [0, 50, 300, 900, 2_000])
 RARELY = st.sampled_from([False] * 5 + [True])
+
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 30)
+STEPS = int(os.environ.get("MODEL_STEPS") or 40)
+"""`make soak ARGS="model"` asks for more of both."""
 
 
 @dataclass
@@ -296,8 +301,8 @@ def test_when_holds_and_corrections_come_in_any_order_then_the_books_say_what_th
     run_state_machine_as_test(
         HoldsAndCorrections,
         settings=settings(
-            max_examples=30,
-            stateful_step_count=40,
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,

@@ -13,11 +13,11 @@ from tests.payments.customers import Customer
 from tests.races.test_refund_races import ask_for_most_of_each
 from tests.workers.kills import work_under_kills
 
-JOBS = 2000
+JOBS = int(os.environ.get("CHAOS_JOBS") or 2000)
 EVERY_S = (0.3, 4.0)
-LEAST_KILLS = 60
+LEAST_KILLS = int(os.environ.get("CHAOS_KILLS") or 60)
 LONGEST_S = 1200.0
-RACED_LINES = 1000
+RACED_LINES = int(os.environ.get("CHAOS_RACED_LINES") or 1000)
 
 
 def test_when_processes_are_killed_during_2000_jobs_then_each_effect_is_there_once(
