@@ -14,6 +14,8 @@ import django
 from tests.proof.parts import PARTS, Bounds, PartReport
 from tests.proof.stack import running
 
+MOST_ERRORS, LONGEST_ERROR = 6, 3000
+
 
 def main(name: str, seed: int, bounds: Bounds, file: Path) -> None:
     """Run the part and write what it reports; what it raises is a finding as well."""
@@ -33,6 +35,10 @@ def main(name: str, seed: int, bounds: Bounds, file: Path) -> None:
                     told, "\n".join(stack.last_words(program)[-500:] for program in stack.programs), sep="\n"
                 )
                 found = PartReport(name, seed, {}, holds=False, found=(told.strip().splitlines()[-1],))
+            if not found.holds:
+                # The whole of a traceback is in one line of the log.
+                errors = [line for line in stack.said().splitlines() if '"level":"error"' in line]
+                print(*[line[-LONGEST_ERROR:] for line in errors[:MOST_ERRORS]], sep="\n")
         file.write_text(json.dumps(found.kept()))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
