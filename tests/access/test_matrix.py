@@ -1,62 +1,21 @@
 """Who may call what, for every route of the URL table: by role, by token, and by whose thing it is."""
 
-import json
 import re
 from typing import Any
 
-import orjson
 import pytest
 from django.urls import get_resolver
-from uuid_utils.compat import uuid7
 
 from config.checks import API, served_routes
-from events import relay
-from events.models import WebhookEndpoint
 from tests.access.matrix import MATRIX, Call
+from tests.access.scene import filled, ghosts, made, telling, two_customers
 from tests.factories.books import books
 from tests.factories.calls import ApiClient
-from tests.factories.money import new_wallet
 from tests.factories.people import CustomerFactory, someone
 from tokens.models import PaymentToken
 from users.roles import AUTHENTICATED, PUBLIC, ROLES
 
 CALLS = [pytest.param(method, path, call, id=f"{method} {path}") for (method, path), call in MATRIX.items()]
-KINDS = (
-    "wallet",
-    "receiver",
-    "transaction",
-    "transfer",
-    "token",
-    "payment",
-    "hold",
-    "adjustment",
-    "refund",
-    "user",
-    "session",
-    "googles_session",
-    "event",
-    "webhook_endpoint",
-    "webhook_delivery",
-    "import",
-    "break",
-)
-
-
-def filled(template: Any, ids: dict[str, str]) -> Any:
-    """Put ids in the place of `{wallet}` and the like, in a path or in JSON."""
-    text = orjson.dumps(template).decode().replace("<str:provider>", "sandbox")
-    for kind, value in ids.items():
-        text = text.replace(f"{{{kind}}}", value)
-    return json.loads(text)
-
-
-def made(client: ApiClient, method: str, path: str, call: Call, ids: dict[str, str], **changed: str) -> Any:
-    """Make the call with these ids; `changed` puts others into single fields of body or query."""
-    query, body = filled(call.query, ids), filled(call.body, ids)
-    for name, value in changed.items():
-        (query if name in query else body)[name] = value
-    text = "&".join(f"{name}={value}" for name, value in query.items())
-    return client.call(method, filled(path, ids) + (f"?{text}" if text else ""), body)
 
 
 def allowed(client: ApiClient, call: Call) -> ApiClient:
@@ -68,65 +27,10 @@ def allowed(client: ApiClient, call: Call) -> ApiClient:
     return ApiClient(someone(next(role for role, held in ROLES.items() if held.intersection(scopes))))
 
 
-def ghosts() -> dict[str, str]:
-    """Ids of nothing at all."""
-    return {kind: str(uuid7()) for kind in KINDS}
-
-
 @pytest.fixture
 def people(committed) -> tuple[ApiClient, dict[str, str], dict[str, str]]:
     """Two customers with one of everything: the first one's client and ids, and the other one's ids."""
-    everything = []
-    for customer in (CustomerFactory.create(), CustomerFactory.create()):
-        client = ApiClient(customer)
-        wallet_id = str(new_wallet(5_000, owner=customer))
-        card = MATRIX["POST", "/tokens/card"].body
-        token = client.post("/tokens/card", {name: card[name] for name in card if name != "user_id"}).json()
-        funded = client.post(
-            f"/wallet/{wallet_id}/fund", {"amount": 700, "currency": "USD", "token_id": token["id"]}
-        ).json()
-        rule = {"threshold": 500, "amount": 1000, "token_id": token["id"]}
-        assert client.put(f"/wallet/{wallet_id}/auto-top-up", rule).status_code == 200
-        hold = client.post(f"/wallet/{wallet_id}/holds", {"amount": 50, "currency": "USD"}).json()
-        adjustment = ApiClient(someone("support")).post(
-            f"/admin/wallets/{wallet_id}/adjustments", {"amount": 5, "currency": "USD", "reason": "a slip"}
-        )
-        client.post(f"/wallet/{wallet_id}/payment-methods", {"token_id": token["id"]})
-        sessions = [
-            client.post(f"/payment/{scheme}/init", {"wallet_id": wallet_id, "amount": 100, "currency": "USD"})
-            for scheme in ("apple-pay", "google-pay")
-        ]
-        hook = ApiClient(someone("service")).post(
-            "/webhook-endpoints", MATRIX["POST", "/webhook-endpoints"].body
-        )
-        WebhookEndpoint.objects.update(status="disabled")  # nobody is to be sent what other tests publish
-        relay.publish_waiting()
-        line = client.get(f"/transactions/{funded['transaction_id']}").json()
-        refund = client.post(
-            "/refunds", {"transaction_id": line["id"], "amount": 3, "reason": "other"}
-        ).json()
-        ids = {
-            "wallet": wallet_id,
-            "transaction": line["id"],
-            "transfer": line["transfer_id"],
-            "token": token["id"],
-            "payment": funded["payment_id"],
-            "session": sessions[0].json()["session_id"],
-            "googles_session": sessions[1].json()["session_id"],
-            "hold": hold["id"],
-            "adjustment": adjustment.json()["id"],
-            "refund": refund["id"],
-            "event": client.get("/events").json()["results"][0]["id"],
-            "webhook_endpoint": hook.json()["id"],
-            "webhook_delivery": str(uuid7()),
-            "import": str(uuid7()),
-            "break": str(uuid7()),
-            "user": str(customer.id),
-        }
-        everything.append((client, ids))
-    (client, own), (_other, foreign) = everything
-    own["receiver"] = foreign["receiver"] = str(new_wallet())
-    return client, own, foreign
+    return two_customers()
 
 
 def test_when_the_url_table_is_walked_then_every_route_of_the_api_is_in_the_matrix():
@@ -212,11 +116,6 @@ def test_when_a_customer_names_what_belongs_to_another_then_it_looks_as_if_it_di
     assert set(theirs.headers) == set(nobody_s.headers)
     assert books() == before
     assert set(PaymentToken.objects.values_list("id", "status")) == tokens_before
-
-
-def telling(answer: Any) -> dict[str, Any]:
-    """The problem without what repeats the request."""
-    return {name: value for name, value in answer.json().items() if name not in ("instance", "request_id")}
 
 
 def test_when_a_row_of_a_batch_names_another_s_wallet_then_that_row_looks_as_if_it_did_not_exist(people):

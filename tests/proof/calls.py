@@ -77,6 +77,16 @@ class HttpApi:
         except (OSError, http.client.HTTPException):
             opened.close()
             raise
+        if (
+            response.status == 401
+            and b"token_expired" in content
+            and sent.get("Authorization") == self._bearer
+        ):
+            # The sandbox's clock has been moved.
+            self._signed_at_s = float("-inf")
+            return self.call(
+                method, path, body, key=sent.get("Idempotency-Key", key), prefix=prefix, **headers
+            )
         return Answer(
             response.status, content, {name.lower(): value for name, value in response.getheaders()}
         )

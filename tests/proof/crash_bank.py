@@ -23,6 +23,7 @@ OPERATIONS, KILLS, CLIENTS = 20_000, 100, 8
 FEWEST_KILLS = 3
 VICTIMS = ("postgres", "web", "worker", "beat", "valkey", "provider")
 QUIET_WITHIN_S = 60.0
+STUCK_AFTER_S = 8.0
 REAL_WAIT_S = 20.0
 """After so long the sandbox's clock is moved past the leases of the dead and past the time in which a charge may appear."""
 LONGEST_WAIT_S = 240.0
@@ -97,9 +98,16 @@ def campaign(
         thread.start()
     _strike_evenly(going, strike, strikes=kills, victims=victims, rng=random.Random(seed + 10), bounds=bounds)
     stack.wait_until_ready(longest_s=120)
+    done, since = going.done, time.monotonic()
     while any(worker.is_alive() for worker in workers):
         stack.revive()
         time.sleep(0.1)
+        if going.done != done:
+            done, since = going.done, time.monotonic()
+        elif time.monotonic() > since + STUCK_AFTER_S:
+            # All that is left waits for a call whose process was killed.
+            let_leases_end()
+            since = time.monotonic()
     ended = time.monotonic()
     going.over.set()
     for reader in readers:

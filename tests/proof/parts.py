@@ -59,7 +59,7 @@ class Part:
     minutes: float
     """Its share of a campaign of `WHOLE_MINUTES`."""
     programs: tuple[str, ...] = ("web", "worker", "beat")
-    """What runs of the application; nothing, and the database isn't migrated either."""
+    """What runs of the application; a database without it is migrated all the same."""
     has_provider: bool = False
     """Whether the payment provider is a process of its own that can be killed, or the sandbox's."""
     postgres: dict[str, str] = field(default_factory=dict)
@@ -80,9 +80,21 @@ PARTS: dict[str, Part] = {
         has_provider=True,
         postgres={"synchronous_commit": "off"},
     ),
+    "crash_points": Part(
+        "Every named step of every money flow and every statement of every money call, killed there and again on resume:"
+        " one effect each",
+        minutes=3.0,
+        programs=(),
+    ),
     "keys": Part(
         "One key, 8 racers, every money call: one effect and identical bytes, also after kill, flush and restart",
         minutes=9.0,
+    ),
+    "access": Part(
+        "Every operation × every id × foreign owners and every role: nothing read, nothing written, equal 404 bodies;"
+        " every model's fields posted to every write",
+        minutes=2.0,
+        programs=("web",),
     ),
     "tokens_of_access": Part(
         "Forged and stale access tokens open nothing, a rotation of keys refuses no valid one, and one of eight spends a"

@@ -84,8 +84,8 @@ class Stack(Installation):
         )
         self.add(self.store.program())
         self.cluster.prepare()
+        self.manage("prepare")
         if part.programs:
-            self.manage("prepare")
             python = Path(sys.executable)
             if part.has_provider:
                 command = [sys.executable, "-m", "tests.proof.provider", str(self.folder / "provider")]

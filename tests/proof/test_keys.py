@@ -1,22 +1,11 @@
 """The short form of the part `keys`: the same races, in the process."""
 
-from typing import Any
-
 import pytest
 from django.db import connections
 
-from tests.factories.calls import ApiClient
+from tests.proof.in_process import InProcess
 from tests.proof.keys import Tally, race_chunk
 from tests.proof.money_calls import MONEY_CALLS, Payer, Sent
-
-
-class InProcess(ApiClient):
-    """Calls of the API and of the sandbox's phones."""
-
-    def call(self, method: str, path: str, body: Any = None, *, key: str | None = "", **headers: str) -> Any:
-        if headers.pop("prefix", None) == "":
-            return self._client.post(path, body, content_type="application/json")
-        return super().call(method, path, body, key=key, **headers)
 
 
 def once(sent: Sent, key: str) -> tuple[int, bytes, bool]:
