@@ -22,7 +22,16 @@ from users.roles import AUTHENTICATED, PUBLIC, ROLES
 
 NUMBERS, UUIDS = 1000, 1_000_000
 MOST_MASKED = 0.0001
-HEADERS = ("X-Request-ID", "User-Agent", "Referer", "Idempotency-Key", "X-Card", "Cookie", "traceparent", "Accept")
+HEADERS = (
+    "X-Request-ID",
+    "User-Agent",
+    "Referer",
+    "Idempotency-Key",
+    "X-Card",
+    "Cookie",
+    "traceparent",
+    "Accept",
+)
 TEXT_FIELDS = ("description", "label", "reference", "reason", "notes", "name", "holder", "metadata")
 LONGEST_PART = 3000
 """Characters of a path or query; the server takes a request line of 4,094."""
@@ -61,9 +70,7 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     time.sleep(5)  # what is logged and published in the background
     places = everywhere(stack, pages)
     found = [
-        f"{place} holds {hit}"
-        for place, text in places.items()
-        for hit in numbers_in_text(text, numbers)[:3]
+        f"{place} holds {hit}" for place, text in places.items() for hit in numbers_in_text(text, numbers)[:3]
     ]
     for place, text in places.items():
         figures[f"characters of {place}"] = len(text)
@@ -74,7 +81,9 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     if masked > MOST_MASKED * len(ids):
         found.append(f"{masked} of {len(ids)} random UUIDs are masked")
     is_complete = operations == len(MATRIX)
-    return PartReport("card_numbers", seed, figures, holds=not found, is_complete=is_complete, found=tuple(found))
+    return PartReport(
+        "card_numbers", seed, figures, holds=not found, is_complete=is_complete, found=tuple(found)
+    )
 
 
 def numbers_in_text(text: str, numbers: Sequence[str]) -> list[str]:
