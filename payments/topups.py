@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from uuid_utils.compat import uuid7
 
 from events import audit, context, outbox
@@ -60,6 +60,9 @@ CALL_LASTS_S = 45
 FIRST_CHECK_AFTER_S = 5
 LAST_CHECK_AFTER_S = 3600
 ACTION_CHECK_AFTER_S = 900
+
+LOST = (DatabaseError, InterfaceError)
+"""What the database raises, and what its driver does on a connection that has been closed: Django derives neither from the other."""
 
 logger = structlog.get_logger()
 
@@ -171,7 +174,7 @@ def finish_payment(
     reached(Step.CHARGE_ANSWERED)
     try:
         answer = settle_payment(payment_id=payment.id, outcome=outcome, actor=payment.actor)
-    except (Unavailable, DatabaseError) as failure:
+    except (Unavailable, *LOST) as failure:
         # The card may have been charged: the answer must not be that nothing happened.
         logger.exception("payment_not_settled", payment_id=str(payment.id), outcome=type(outcome).__name__)
         answer = _left_pending(payment, opened, reason=type(failure).__name__)
@@ -338,9 +341,11 @@ def _revealed(payment: Payment, processor: Processor) -> Source:
 
 def _left_pending(payment: Payment, opened: Answer, *, reason: str) -> Answer:
     """Answer 202, under the key if the database takes that much; reconciliation does the rest."""
+    # A connection that was lost is no good for the second try either.
+    connection.close_if_unusable_or_obsolete()
     try:
         return settle_payment(payment_id=payment.id, outcome=Unknown(reason=reason), actor=payment.actor)
-    except (Unavailable, DatabaseError):
+    except (Unavailable, *LOST):
         logger.exception("payment_answer_not_stored", payment_id=str(payment.id))
         return opened
 

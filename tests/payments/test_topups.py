@@ -7,7 +7,7 @@ from threading import Barrier
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from events.models import AuditEntry, OutboxEntry
 from payments.models import Payment, SandboxCharge
@@ -489,3 +489,29 @@ def test_when_the_card_would_be_charged_inside_a_transaction_then_it_is_refused_
         charge(payment)
 
     assert customer.charged == 2500
+
+
+@pytest.mark.parametrize("is_killed", [True, False], ids=["by the server", "in the process"])
+def test_when_the_connection_is_lost_after_the_charge_then_the_call_is_not_answered_as_if_nothing_happened(
+    customer, listeners, is_killed
+):
+    token = customer.card()
+
+    def lose_connection(step: Step) -> None:
+        if step is not Step.CHARGE_ANSWERED:
+            return
+        if is_killed:
+            with connections["owner"].cursor() as owner:
+                owner.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+        else:
+            connection.connection.close()
+
+    listeners.append(lose_connection)
+    answer = customer.top_up(token.id, 2500, key="fund-1")
+    listeners.clear()
+    again = customer.top_up(token.id, 2500, key="fund-1")
+    sweep_later()
+
+    assert (answer.status, customer.charged) == (202, 2500)
+    assert (again.status, again.body, again.replayed) == (202, answer.body, True)
+    assert customer.balance == 2500
