@@ -502,7 +502,9 @@ def test_when_the_connection_is_lost_after_the_charge_then_the_call_is_not_answe
             return
         if is_killed:
             with connections["owner"].cursor() as owner:
-                owner.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+                owner.execute(
+                    "SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid]
+                )
         else:
             connection.connection.close()
 
