@@ -5,10 +5,10 @@ PYTHON ?= python3
 LAUNCH = exec $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak drill-restore drill-failover drill-pgbouncer drill-rolling manage shell install lock clean-data
+.PHONY: help run test check check-browser screenshots check-deploy check-image bench chaos-payments chaos-workers soak drill-restore drill-failover drill-pgbouncer load drill-rolling manage shell install lock clean-data
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## install and start everything in the foreground, on http://127.0.0.1:8000 (PORT=9000 for another port)
 	@$(LAUNCH) run
@@ -51,6 +51,9 @@ soak: ## try to make it lose a cent (about 40 minutes); ARGS="keys --minutes 5 -
 
 drill-rolling: ## replace two web servers behind nginx five times under load, and lose no call (some minutes; needs nginx)
 	@$(LAUNCH) drill-rolling $(ARGS)
+
+load: ## let many people use everything for a minute and write docs/load.md (LOAD_USERS=40 LOAD_SECONDS=60)
+	@$(LAUNCH) load
 
 drill-pgbouncer: ## run journeys and races through pgBouncer in transaction mode (about a minute)
 	@$(LAUNCH) drill-pgbouncer $(ARGS)

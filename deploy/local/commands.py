@@ -184,6 +184,16 @@ def drill_rolling(arguments: Sequence[str]) -> int:
         return supervisor.lend_terminal(command, environment=environment)
 
 
+def load(arguments: Sequence[str]) -> int:
+    """Load everything with journeys of many people, by locust, and write docs/load.md."""
+    venv = _venv(TO_DEVELOP)
+    # Apart, as it brings a plugin for pytest and replaces the sockets of whoever imports it.
+    apart = VirtualEnvironment(root=ROOT, directory=ROOT / ".data" / "load")
+    apart.directory.parent.mkdir(mode=0o700, exist_ok=True)
+    apart.install(["load"], wanted_python=os.environ.get("PYTHON"))
+    return subprocess.run([str(venv.python), "-m", "tests.load", str(apart.python)], cwd=ROOT).returncode
+
+
 def drill_pgbouncer(arguments: Sequence[str]) -> int:
     """Run journeys and races through pgBouncer in transaction mode; arguments are pytest's."""
     return _drill_pgbouncer(_pgbouncer(), arguments or THROUGH_A_POOLER)
@@ -311,6 +321,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "drill-restore": drill_restore,
     "drill-failover": drill_failover,
     "drill-pgbouncer": drill_pgbouncer,
+    "load": load,
     "drill-rolling": drill_rolling,
     "manage": manage,
     "lock": lock,
