@@ -19,6 +19,7 @@ from users.staff_screens import NEWER_THAN, OLDER_THAN
 from users.trail import without_secrets
 
 ROWS_AT_ONCE: Final = 500
+FIELDS_SHOWN: Final = 4
 ANY: Final = ("", gettext_lazy("Any"))
 
 
@@ -30,7 +31,7 @@ class Narrowing(forms.Form):
 
     equal: ClassVar[Mapping[str, str]] = {}
     when: ClassVar[str] = "created_at"
-    field_order: Sequence[str] = ("state", "status", "reference")
+    field_order: Sequence[str] = ("state", "status", "reference", "created_from", "created_to")
 
     created_from = forms.DateField(
         label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
@@ -38,6 +39,21 @@ class Narrowing(forms.Form):
     created_to = forms.DateField(
         label=gettext_lazy("To"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
+
+    @property
+    def first_fields(self) -> Sequence[forms.BoundField]:
+        """What lists are narrowed by most."""
+        return list(self)[:FIELDS_SHOWN]
+
+    @property
+    def more_fields(self) -> Sequence[forms.BoundField]:
+        """What stands behind “more”."""
+        return list(self)[FIELDS_SHOWN:]
+
+    @property
+    def is_narrowed_further(self) -> bool:
+        """Whether any of the fields behind “more” is filled in."""
+        return any(field.data for field in self.more_fields)
 
     def clean(self) -> dict[str, Any]:
         """Refuse a card number, which would stand in views, files and histories from then on."""

@@ -88,6 +88,13 @@ FIRST_IN = {"provider_event": "/admin/provider-events/"}
 WAITS_FOR_FIRST_S = 60
 # What a script draws, and what shows that it is done.
 DRAWN_LATER = {"api": ".opblock"}
+# Amounts in the columns of a table that don't stand on the right, as the parts of a number have to.
+AMOUNTS_NOT_RIGHT = """[...document.querySelectorAll("table.listing td")]
+  .filter((cell) => cell.querySelector(".amount") && !["right", "end"].includes(getComputedStyle(cell).textAlign))
+  .map((cell) => cell.textContent.trim().slice(0, 60))"""
+# What leads somewhere or does something has no use on paper.
+PRINTED_NEEDLESSLY = """[".side", ".bar .search", ".pager", ".filter-bar", ".trail", ".head-actions"]
+  .filter((one) => [...document.querySelectorAll(one)].some((part) => part.offsetParent !== null))"""
 # Where the page itself answers "no", the browser says so on its console.
 REFUSED_PAGES = frozenset({"nothing"})
 
@@ -173,16 +180,31 @@ def screens(context: Any, base_url: str) -> Iterator[tuple[str, str]]:
     page.close()
 
 
+def loose_policies(response: Any) -> list[str]:
+    """List what the page's content policy lets in beyond nothing at all and our own files."""
+    policy = response.headers.get("content-security-policy", "")
+    loose = [
+        word for word in re.findall(r"[^\s;]+", policy) if word.startswith(("'unsafe", "data:", "http", "*"))
+    ]
+    return loose if policy.startswith("default-src 'none';") else [f"no strict policy: {policy}", *loose]
+
+
 def look_at(page: Any, name: str, size: str, theme: str, report: Report) -> None:
     """Note what is wrong with a page that has been opened: its width, and whatever axe finds."""
     if is_too_wide(page):
         report.faults.append(f"{name} ({size}): wider than the screen")
     report.faults.extend(f"{name} ({size}, {theme}): axe: {barrier}" for barrier in barriers(page))
-    if (size, theme) == ("desk", "light"):
-        for width in OTHER_WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            if is_too_wide(page):
-                report.faults.append(f"{name} ({width} pixels): wider than the screen")
+
+
+def look_closer(page: Any, name: str, report: Report) -> None:
+    """Note what is wrong with a page in other widths, with its amounts, and on paper."""
+    for width in OTHER_WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if is_too_wide(page):
+            report.faults.append(f"{name} ({width} pixels): wider than the screen")
+    report.faults.extend(f"{name}: not on the right: {cell}" for cell in page.evaluate(AMOUNTS_NOT_RIGHT))
+    page.emulate_media(media="print")
+    report.faults.extend(f"{name}: printed: {part}" for part in page.evaluate(PRINTED_NEEDLESSLY))
 
 
 def open_all(
@@ -191,26 +213,30 @@ def open_all(
     """Open every page in every size and theme; `pictures` is a folder for screenshots."""
     report = Report()
     for size, (width, height) in SIZES.items():
-        for theme in THEMES:
-            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
-            pages = list(PUBLIC_PAGES.items())
-            for stage in ("public", "staff"):
-                if stage == "staff":
-                    log_in(context, base_url, email, password)
-                    ids = {**scene.ids, **first_ids(context, base_url)}
-                    ours = [(name, path.format_map(ids)) for name, path in STAFF_PAGES.items()]
-                    pages = [*ours, *screens(context, base_url)]
-                for name, path in pages:
-                    page = context.new_page()
-                    watch(page, f"{name} ({size}, {theme})" if name not in REFUSED_PAGES else name, report)
-                    page.goto(f"{base_url}{path}")
-                    if name in DRAWN_LATER:
-                        page.wait_for_selector(DRAWN_LATER[name])
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=THEMES[0])
+        pages = list(PUBLIC_PAGES.items())
+        for stage in ("public", "staff"):
+            if stage == "staff":
+                log_in(context, base_url, email, password)
+                ids = {**scene.ids, **first_ids(context, base_url)}
+                ours = [(name, path.format_map(ids)) for name, path in STAFF_PAGES.items()]
+                pages = [*ours, *screens(context, base_url)]
+            for name, path in pages:
+                page = context.new_page()
+                watch(page, f"{name} ({size})" if name not in REFUSED_PAGES else name, report)
+                response = page.goto(f"{base_url}{path}")
+                report.faults.extend(f"{name}: {loose}" for loose in loose_policies(response))
+                if name in DRAWN_LATER:
+                    page.wait_for_selector(DRAWN_LATER[name])
+                for theme in THEMES:
+                    page.emulate_media(color_scheme=theme)
                     if pictures and (size, theme) != ("phone", "dark"):
                         taken = f"{width}-{theme}" if size == "desk" else f"{width}"
                         page.screenshot(path=str(pictures / f"{name}-{taken}.png"))
                     look_at(page, name, size, theme, report)
                     report.opened += 1
-                    page.close()
-            context.close()
+                if size == "desk":
+                    look_closer(page, name, report)
+                page.close()
+        context.close()
     return report
