@@ -86,6 +86,12 @@ STAFF_PAGES = {
 # Ids that no API tells: each is the first one in a list of the back office, where something has to be by then.
 FIRST_IN = {"provider_event": "/admin/provider-events/"}
 WAITS_FOR_FIRST_S = 60
+# Django's screens look alike, and so do pages that find nothing: of those some are kept as pictures.
+PICTURED = ({*PUBLIC_PAGES, *STAFF_PAGES} - {"nothing", "search-empty"}) | {
+    "events-auditentry",
+    "events-webhookendpoint",
+    "transactions-transfer-one",
+}
 # What a script draws, and what shows that it is done.
 DRAWN_LATER = {"api": ".opblock"}
 # Amounts in the columns of a table that don't stand on the right, as the parts of a number have to.
@@ -230,7 +236,7 @@ def open_all(
                     page.wait_for_selector(DRAWN_LATER[name])
                 for theme in THEMES:
                     page.emulate_media(color_scheme=theme)
-                    if pictures and (size, theme) != ("phone", "dark"):
+                    if pictures and name in PICTURED and (size, theme) != ("phone", "dark"):
                         taken = f"{width}-{theme}" if size == "desk" else f"{width}"
                         page.screenshot(path=str(pictures / f"{name}-{taken}.png"))
                     look_at(page, name, size, theme, report)
