@@ -88,7 +88,7 @@ class FailureNarrowing(Narrowing):
 
     equal: ClassVar = {"what": "action", "reason": "reason", "wallet_id": "object_id"}
     when = "at"
-    field_order = ("what", "reason")
+    field_order = ("what", "reason", "created_from", "created_to")
 
     what = choice(_("What"), ((FAILED, _("Not charged")), (DISABLED, _("Switched off"))))
     reason = text(_("Because"), 64)

@@ -66,6 +66,12 @@ class Desk:
         """Tell how many of them the page has."""
         return int(self.page.locator(selector).count())
 
+    def has_as_many(self, selector: str, count: int) -> None:
+        """Wait until the page has so many of them."""
+        self.page.wait_for_function(
+            "([selector, count]) => document.querySelectorAll(selector).length === count", arg=[selector, count]
+        )
+
     def type(self, text: str) -> None:
         """Type where the cursor is."""
         self.page.keyboard.type(text)
@@ -110,6 +116,7 @@ def walk_all(
         desk = Desk(page, base_url, scene, password)
         try:
             journey.walk(desk)
+            page.wait_for_load_state("networkidle")
         except Exception as stumble:  # noqa: BLE001 - whatever it was, the other journeys are walked, too
             report.faults.append(f"{journey.name}: {str(stumble).splitlines()[0]} at {page.url}")
         else:
