@@ -69,7 +69,8 @@ class Desk:
     def has_as_many(self, selector: str, count: int) -> None:
         """Wait until the page has so many of them."""
         self.page.wait_for_function(
-            "([selector, count]) => document.querySelectorAll(selector).length === count", arg=[selector, count]
+            "([selector, count]) => document.querySelectorAll(selector).length === count",
+            arg=[selector, count],
         )
 
     def type(self, text: str) -> None:
