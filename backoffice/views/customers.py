@@ -15,6 +15,7 @@ from backoffice import annotations, personal_data
 from backoffice.form_calls import back_to, form_call, new_form_key, outcome_of, reason_in
 from backoffice.key_pages import key_page
 from backoffice.staff_pages import staff_page
+from backoffice.under_way import rules_of, under_way
 from backoffice.views.timeline_parts import timeline_context
 from backoffice.views.wallet_rows import wallets_of
 from tokens.queries import saved_tokens
@@ -55,7 +56,7 @@ def customers(request: HttpRequest) -> HttpResponse:
 @staff_page("customer:read")
 @require_safe
 def customer(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    """Show one customer: who, wallets, cards, sessions, notes, and the timeline of all of it."""
+    """Show one customer: who, wallets, what is under way, top-ups, cards, sessions, notes, and the timeline of all of it."""
     one = _customer(user_id)
     if not isinstance(one, User):
         return one
@@ -67,6 +68,8 @@ def customer(request: HttpRequest, user_id: UUID) -> HttpResponse:
         "person": personal_data.person_shown(request, one),
         "status": ACTIVE if one.is_active else INACTIVE,
         "wallets": rows,
+        "open_things": under_way([row.pk for row in rows]),
+        "rules": rules_of([row.pk for row in rows]),
         "cards": list(saved_tokens(owner_id=one.id).order_by("-id")[:20]),
         "sessions": list(RefreshFamily.objects.filter(user=one).order_by("-id")[:SESSIONS_SHOWN]),
         "may_write": principal_of(request).may("customer:write"),

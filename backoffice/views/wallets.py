@@ -27,12 +27,12 @@ from backoffice.form_calls import (
 )
 from backoffice.key_pages import key_page
 from backoffice.staff_pages import staff_page
+from backoffice.under_way import rules_of, under_way
 from backoffice.views.customers import notes_context
 from backoffice.views.timeline_parts import timeline_context
 from events.clock import now_of
-from payments.models import UNDER_WAY, AutoTopUp, Payment, Refund, RefundStatus, SavedMethod
+from payments.models import SavedMethod
 from tokens.models import DELETED
-from transactions.models import Hold, HoldStatus
 from transactions.refusals import Refusal
 from users.staff_screens import principal_of, record_look
 from wallets import lifecycle
@@ -43,7 +43,6 @@ from wallets.queries import status_now, wallet_by_id
 from wallets.statements import AskedPeriod, statement_of_wallet
 
 ROWS_SHOWN = 20
-_OPEN_REFUNDS = (RefundStatus.PENDING, RefundStatus.APPROVED, RefundStatus.PROCESSING)
 
 
 @staff_page("wallet:read")
@@ -96,14 +95,8 @@ def wallet(request: HttpRequest, wallet_id: UUID) -> HttpResponse:
         "person": personal_data.person_shown(request, one.user),
         "limits": _limits(one),
         "cards": _cards(wallet_id),
-        "holds": _open_holds(wallet_id),
-        "refunds": list(
-            Refund.objects.filter(wallet_id=wallet_id, status__in=_OPEN_REFUNDS).order_by("-id")[:ROWS_SHOWN]
-        ),
-        "charges": list(
-            Payment.objects.filter(wallet_id=wallet_id, status__in=UNDER_WAY).order_by("-id")[:ROWS_SHOWN]
-        ),
-        "rule": AutoTopUp.objects.select_related("token").filter(wallet_id=wallet_id).first(),
+        "open_things": under_way([wallet_id]),
+        "rules": rules_of([wallet_id]),
         "may_manage": principal.may("wallet:manage"),
         "may_adjust": principal.may("adjustment:request"),
         "may_write": principal.may("customer:write"),
@@ -190,11 +183,6 @@ def _limits(one: Wallet) -> Sequence[dict[str, Any]]:
 def _cards(wallet_id: UUID) -> Sequence[SavedMethod]:
     methods = SavedMethod.objects.filter(wallet_id=wallet_id).select_related("token").order_by("-id")
     return [method for method in methods[:ROWS_SHOWN] if method.token.status != DELETED]
-
-
-def _open_holds(wallet_id: UUID) -> Sequence[dict[str, Any]]:
-    holds = Hold.objects.filter(account_id=wallet_id, status=HoldStatus.OPEN).order_by("-created_at", "-id")
-    return [{"hold": hold, "left": hold.amount - hold.captured} for hold in holds[:ROWS_SHOWN]]
 
 
 def _moment(text: str) -> datetime | None:

@@ -3,11 +3,18 @@
 from django.urls import path
 
 from events.api.audit_log import AuditLogViewSet
+from events.api.failed_work import FailedWorkViewSet
 from events.api.stream import EventStreamViewSet
 from events.api.viewsets import DeliveryViewSet, EndpointViewSet, EventViewSet
 
 urlpatterns = [
     path("admin/audit-log", AuditLogViewSet.as_view({"get": "list"}), name="audit-log"),
+    path("admin/failed-work", FailedWorkViewSet.as_view({"get": "list"}), name="failed-work"),
+    path(
+        "admin/failed-work/<uuid:failed_work_id>/retry",
+        FailedWorkViewSet.as_view({"post": "retry"}),
+        name="failed-work-retry",
+    ),
     path("events/stream", EventStreamViewSet.as_view({"get": "stream"}), name="event-stream"),
     path("events", EventViewSet.as_view({"get": "list"}), name="events"),
     path("events/<uuid:event_id>", EventViewSet.as_view({"get": "retrieve"}), name="event"),

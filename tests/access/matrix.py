@@ -122,6 +122,8 @@ MATRIX: dict[tuple[str, str], Call] = {
     ("POST", "/admin/reconciliation/breaks/{break}/send-back"): Call("adjustment:decide", REASON),
     ("GET", "/events/stream"): Call("event:read"),
     ("GET", "/admin/audit-log"): Call("audit:read"),
+    ("GET", "/admin/failed-work"): Call("settings:manage"),
+    ("POST", "/admin/failed-work/{failed_work}/retry"): Call("settings:manage", {}),
     ("GET", "/wallet/{wallet}/auto-top-up"): Call("wallet:read"),
     ("PUT", "/wallet/{wallet}/auto-top-up"): Call(
         "payment:write", {"threshold": 500, "amount": 1000, "token_id": "{token}"}, foreign=("token_id",)

@@ -29,6 +29,7 @@ KINDS = (
     "event",
     "webhook_endpoint",
     "webhook_delivery",
+    "failed_work",
     "import",
     "break",
 )
@@ -101,6 +102,7 @@ def two_customers(connect: Any = ApiClient) -> tuple[Any, dict[str, str], dict[s
             "event": client.get("/events").json()["results"][0]["id"],
             "webhook_endpoint": hook.json()["id"],
             "webhook_delivery": str(uuid7()),
+            "failed_work": str(uuid7()),
             "import": str(uuid7()),
             "break": str(uuid7()),
             "user": str(customer.id),

@@ -6,9 +6,13 @@ from django.urls import reverse
 
 from backoffice.models import Note, Tag
 from events import audit
+from events.clock import now
 from events.models import AuditEntry
+from payments.models import AutoTopUp
 from tests.backoffice.conftest import Scene
 from tests.factories.books import nothing_moves
+from tests.factories.cards import card_of
+from tests.factories.holds import new_hold
 from tests.factories.people import CustomerFactory, someone
 from users.models import User
 
@@ -220,3 +224,27 @@ def test_when_a_role_may_not_read_the_trail_then_nothing_on_the_page_leads_there
 
     assert "User corrected" in text
     assert ("/admin/events/auditentry/01" in text) is may_read
+
+
+def test_when_something_is_under_way_then_the_customers_page_shows_it_and_how_the_top_up_goes(staff, scene):
+    hold_id = new_hold(scene.alices_wallet, 1_250, currency="EUR")
+    token = card_of(scene.alice)
+    AutoTopUp.objects.create(
+        wallet_id=scene.alices_wallet,
+        token=token,
+        amount=2_500,
+        threshold=1_000,
+        failures=2,
+        created_at=now(),
+        updated_at=now(),
+    )
+
+    page = staff.get(f"/admin/customers/{scene.alice.id}/")
+
+    (thing,) = page.context["open_things"]
+    assert (thing.id, thing.amount, thing.currency, thing.status) == (hold_id, 1_250, "EUR", "open")
+    html = page.content.decode()
+    assert f"/admin/holds/{hold_id}/" in html
+    assert f"/admin/top-up-rules/{scene.alices_wallet}/" in html
+    assert '<span class="state state-failing">failing</span>' in html
+    assert staff.get(f"/admin/customers/{scene.bob.id}/").context["open_things"] == []

@@ -2,7 +2,6 @@
 
 import csv
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,12 +12,12 @@ from backoffice.models import Export, SavedView
 from events.clock import now
 from events.models import AuditEntry
 from tests.factories.books import nothing_moves
+from tests.factories.cards import card_of
 from tests.factories.holds import capture, hold_now, money_of, new_hold
 from tests.factories.money import new_wallet
 from tests.factories.people import CustomerFactory, someone
 from tokens.models import DELETED, PaymentToken
 from transactions.models import Hold
-from users.models import User
 
 
 def browser_of(role: str) -> Client:
@@ -138,23 +137,6 @@ def cards(db: None) -> dict[str, PaymentToken]:
         "deleted": {"status": DELETED, "deleted_at": now()},
     }
     return {name: card_of(owner, **changes) for name, changes in facts.items()}
-
-
-def card_of(owner: User, **changes: Any) -> PaymentToken:
-    facts = {
-        "user": owner,
-        "type": "card",
-        "brand": "visa",
-        "last4": "4242",
-        "exp_month": 12,
-        "exp_year": 2040,
-        "fingerprint": "f" * 32,
-        "provider": "local",
-        "provider_ref": "v1.a.b.c",
-        "provider_ref_hmac": "0" * 32,
-        "created_at": now(),
-    }
-    return PaymentToken.objects.create(**{**facts, **changes})
 
 
 @pytest.mark.parametrize("status", ["active", "expired", "deleted"])

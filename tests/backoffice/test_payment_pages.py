@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.test import Client
 from uuid_utils.compat import uuid7
 
@@ -262,6 +264,20 @@ def test_when_a_failed_event_is_retried_then_it_is_worked_off_once_more(customer
     assert (event.status, event.attempts, event.failure) == ("handled", 1, "")
     ((actor, action, state),) = trail_of(event.id)
     assert (actor.partition(":")[0], action, state) == ("finance", "provider_event.retried", "received")
+
+
+def test_when_a_command_names_a_failed_event_then_it_is_worked_off_once_more(customer, capsys):
+    _payment, event = disputed(customer)
+    ProviderEvent.objects.filter(id=event.id).update(status="failed", due_at=None, attempts=12)
+
+    call_command("retry_provider_event", str(event.id))
+    sweep_due_events(limit=10_000)
+
+    event.refresh_from_db()
+    assert (event.status, capsys.readouterr().out) == ("handled", f"{event.id} is due now.\n")
+    assert trail_of(event.id) == [("command", "provider_event.retried", "received")]
+    with pytest.raises(CommandError, match="has been worked off"):
+        call_command("retry_provider_event", str(event.id))
 
 
 def test_when_an_event_has_been_worked_off_then_retrying_is_refused(customer):

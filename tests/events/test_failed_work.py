@@ -2,9 +2,12 @@
 
 import pytest
 import structlog
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.test import Client
 from django.utils.module_loading import autodiscover_modules
 from structlog.testing import capture_logs
+from uuid_utils.compat import uuid7
 
 from config import sweep_outcomes
 from config.celery import app
@@ -12,6 +15,7 @@ from config.gateway.figures import figures
 from events import failed_work
 from events.failed_work import SWEEP, WorkKind, note_failure, note_success, retry_work
 from events.models import AuditEntry, FailedWork
+from tests.factories.calls import ApiClient
 from tests.factories.holds import staff
 from tests.factories.people import someone
 from users.models import User
@@ -201,3 +205,49 @@ def test_when_the_table_can_not_be_written_then_whoever_is_busy_with_a_failure_g
         note_failure(kind="x" * 65, object_id="one", error="x")
 
     assert [entry["event"] for entry in logged] == ["failure_not_noted"]
+
+
+def test_when_a_command_names_failed_work_then_it_is_due_and_the_trail_says_so(made_due, capsys):
+    work = failing(5)
+
+    call_command("retry_failed_work")
+    call_command("retry_failed_work", str(work.id))
+
+    listed, due = capsys.readouterr().out.splitlines()
+    assert listed == f"{work.id}  {KIND} one: 5 tries, error 4"
+    assert due == f"{work.id} is due now."
+    assert (made_due, FailedWork.objects.get(id=work.id).tries) == (["one"], 0)
+    entry = AuditEntry.objects.get(action="failed_work.retried", object_id="one")
+    assert (entry.actor, entry.before) == ("command", {"tries": 5})
+
+
+def test_when_a_command_names_nothing_that_fails_then_it_ends_with_an_error(made_due):
+    ghost = uuid7()
+
+    with pytest.raises(CommandError, match=f"no such failed work: {ghost}"):
+        call_command("retry_failed_work", str(ghost))
+
+    assert made_due == []
+
+
+def test_when_the_api_lists_and_retries_then_it_does_what_the_page_does(made_due):
+    work, admin = failing(5), ApiClient(someone("admin"))
+
+    listed = admin.call("GET", "/admin/failed-work")
+    answers = [
+        admin.call("POST", f"/admin/failed-work/{work.id}/retry", {}, key="retry-once") for _ in range(2)
+    ]
+
+    (shown,) = listed.json()["results"]
+    assert (shown["id"], shown["kind"], shown["object_id"]) == (str(work.id), KIND, "one")
+    assert (shown["tries"], shown["error"]) == (5, "error 4")
+    assert [(answer.status_code, answer.json()) for answer in answers] == [
+        (200, {"id": str(work.id), "status": "due"})
+    ] * 2
+    assert AuditEntry.objects.filter(action="failed_work.retried", object_id="one").count() == 1
+
+
+def test_when_nothing_such_fails_then_the_api_answers_404(made_due):
+    answer = ApiClient(someone("admin")).call("POST", f"/admin/failed-work/{uuid7()}/retry", {})
+
+    assert (answer.status_code, made_due) == (404, [])
