@@ -92,9 +92,10 @@ def test_when_support_voids_a_hold_then_the_money_is_free_and_the_trail_says_why
 def test_when_a_hold_is_closed_then_voiding_is_refused(wallet):
     hold_id = new_hold(wallet, 1_200)
     capture(wallet, hold_id)
+    client = browser_of("admin")
 
     with nothing_moves():
-        answer = browser_of("admin").post(f"/admin/holds/{hold_id}/void/", {"reason": "Late"}, follow=True)
+        answer = client.post(f"/admin/holds/{hold_id}/void/", {"reason": "Late"}, follow=True)
 
     assert hold_now(hold_id).status == "captured"
     assert 'class="error"' in answer.content.decode()
@@ -102,9 +103,10 @@ def test_when_a_hold_is_closed_then_voiding_is_refused(wallet):
 
 def test_when_no_reason_is_given_then_the_hold_stays(wallet):
     hold_id = new_hold(wallet, 1_200)
+    client = browser_of("support")
 
     with nothing_moves():
-        answer = browser_of("support").post(f"/admin/holds/{hold_id}/void/", follow=True)
+        answer = client.post(f"/admin/holds/{hold_id}/void/", follow=True)
 
     assert "Say why, in up to 500 characters." in answer.content.decode()
     assert hold_now(hold_id).status == "open"
@@ -113,9 +115,10 @@ def test_when_no_reason_is_given_then_the_hold_stays(wallet):
 @pytest.mark.parametrize("role", ["finance", "auditor"])
 def test_when_a_role_may_not_manage_wallets_then_it_voids_nothing(wallet, role):
     hold_id = new_hold(wallet, 1_200)
+    client = browser_of(role)
 
     with nothing_moves():
-        answer = browser_of(role).post(f"/admin/holds/{hold_id}/void/", {"reason": "Mine"})
+        answer = client.post(f"/admin/holds/{hold_id}/void/", {"reason": "Mine"})
 
     assert (answer.status_code, hold_now(hold_id).status) == (403, "open")
 
