@@ -7,7 +7,7 @@ from typing import Final
 WIDTH: Final = 520
 HEIGHT: Final = 190
 LEFT: Final = 52
-RIGHT: Final = 8
+RIGHT: Final = 22
 TOP: Final = 12
 BOTTOM: Final = 24
 MOST_LABELS: Final = 7

@@ -25,6 +25,7 @@ from backoffice.form_calls import (
     uuid_or_none,
 )
 from backoffice.key_pages import key_page
+from backoffice.reauthentication import recently_proved
 from backoffice.staff_pages import staff_page
 from events.screens import audit_panel
 from payments.api.settlements import break_rows
@@ -78,7 +79,7 @@ def import_one(request: HttpRequest) -> HttpResponse:
         "given": request.POST,
         "formats": ReportFormat.choices,
         "processor": settings.PAYMENT_PROCESSOR,
-        "columns": ",".join(OWN_COLUMNS),
+        "columns": ", ".join(OWN_COLUMNS),
         "megabytes": LARGEST_FILE // 1024 // 1024,
         "form_key": new_form_key(),
     }
@@ -186,6 +187,7 @@ def propose(request: HttpRequest, break_id: UUID) -> HttpResponse:
 
 @staff_page(MAY_RECONCILE)
 @require_POST
+@recently_proved
 def resolve(request: HttpRequest, break_id: UUID) -> HttpResponse:
     """Resolve one break as it was proposed, and say what came of it."""
     principal = principal_of(request)

@@ -71,10 +71,10 @@ def test_when_finance_imports_a_file_then_the_page_says_what_came_of_each_row(cu
     ],
 )
 def test_when_what_is_given_makes_no_sense_then_the_form_says_so_and_nothing_moves(changed, told):
+    client = browser_of(someone("finance"))
+
     with nothing_moves():
-        answer = browser_of(someone("finance")).post(
-            f"{PAGES}/imports/new/", form_of(csv_of(), "USD", **changed)
-        )
+        answer = client.post(f"{PAGES}/imports/new/", form_of(csv_of(), "USD", **changed))
 
     assert answer.status_code == 422
     assert told in answer.content.decode()
