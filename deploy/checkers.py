@@ -15,11 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.console import say
+from deploy.local.ports import free_port
+from deploy.local.postgres import find_programs
 from deploy.local.refusals import CannotStart
+from deploy.local.services import POSTGRES_IN_WHEEL
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements" / "deploy.txt"
 TOOLS = ROOT / ".data" / "checkers"
+PATRONI = "deploy/kubernetes/database/patroni.yml"
 
 
 def check_deployment() -> int:
@@ -34,7 +38,8 @@ def check_deployment() -> int:
     manifests = sorted(str(path) for path in (ROOT / "deploy/kubernetes").rglob("*.yaml"))
     objects = [path for path in manifests if not path.endswith(("kustomization.yaml", ".patch.yaml"))]
     checks: dict[str, Sequence[str]] = {
-        "hadolint": [tools("hadolint"), "Dockerfile"],
+        "hadolint": [tools("hadolint"), "Dockerfile", "deploy/database/Dockerfile"],
+        "patroni": ["env", *_patroni_variables(), tools("patroni"), "--validate-config", PATRONI],
         "compose": [tools("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "compose.yaml"],
         "kubernetes": [
             *(tools("kubernetes-validate"), "--strict", "--quiet"),
@@ -60,6 +65,25 @@ def check_deployment() -> int:
         + (f"failed: {', '.join(failed)}." if failed else "all passed.")
     )
     return 1 if failed else 0
+
+
+def _patroni_variables() -> list[str]:
+    """Return what a member is given beside the file; Patroni's validator wants programs, and ports that are free."""
+    wheel = next(iter(sorted((ROOT / ".venv").glob(POSTGRES_IN_WHEEL))), None)
+    programs = find_programs(wheel=wheel, environment=os.environ)
+    values = {
+        "PATH": f"{programs}:{os.environ.get('PATH', '')}",
+        "PATRONI_NAME": "postgres-0",
+        "PATRONI_KUBERNETES_NAMESPACE": "open-wallet",
+        "PATRONI_KUBERNETES_POD_IP": "192.0.2.1",
+        "PATRONI_POSTGRESQL_LISTEN": f"127.0.0.1:{free_port()}",
+        "PATRONI_POSTGRESQL_CONNECT_ADDRESS": "192.0.2.1:5432",
+        "PATRONI_RESTAPI_LISTEN": f"127.0.0.1:{free_port()}",
+        "PATRONI_RESTAPI_CONNECT_ADDRESS": "192.0.2.1:8008",
+        **{f"PATRONI_{role}_USERNAME": role.lower() for role in ("SUPERUSER", "REPLICATION")},
+        **{f"PATRONI_{role}_PASSWORD": "none" for role in ("SUPERUSER", "REPLICATION")},
+    }
+    return [f"{name}={value}" for name, value in values.items()]
 
 
 def _as_rules(folder: Path) -> Path:

@@ -44,6 +44,7 @@ TO_DEVELOP = [*TO_RUN, "development"]
 TO_BROWSE = [*TO_DEVELOP, "browser"]
 SCREENSHOTS = "docs/screenshots"
 FEWEST_TEST_PROCESSES = 2
+DRILLED_BRIEFLY = ["--seconds", "3"]
 ROLLED_BRIEFLY = ["--restarts", "1", "--calls", "1000", "--calibrate-s", "3"]
 # What depends on the session: journeys of the whole API, races, what is prepared, the stream, the seals' lock.
 THROUGH_A_POOLER = (
@@ -150,6 +151,7 @@ def check_image(arguments: Sequence[str]) -> int:
 def check_deploy(arguments: Sequence[str]) -> int:
     """Give each file that deploys or watches an installation to its own checker, and drill what it deploys."""
     failed = check_deployment()
+    failed = drill_restore(DRILLED_BRIEFLY) or drill_failover(DRILLED_BRIEFLY) or failed
     try:
         pgbouncer = _pgbouncer()
     except CannotStart as missing:

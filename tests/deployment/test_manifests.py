@@ -8,6 +8,8 @@ import yaml
 
 from config.environment import Environment
 from config.schedule import QUEUES
+from deploy.backup.__main__ import COMMANDS
+from deploy.backup.settings import SLOT
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -84,8 +86,55 @@ def test_when_the_overlay_is_composed_then_it_names_every_file_of_the_base() -> 
     )
 
 
+def test_when_the_database_is_composed_then_every_file_is_named() -> None:
+    named = yaml.safe_load((KUBERNETES / "database" / "kustomization.yaml").read_text())
+
+    files = {path.name for path in (KUBERNETES / "database").iterdir()}
+    assert files == {*named["resources"], *named["configMapGenerator"][0]["files"], "kustomization.yaml"}
+
+
+def test_when_backups_are_scheduled_then_each_is_a_command_that_there_is_and_none_is_missing() -> None:
+    jobs = {each["metadata"]["name"]: each for each in objects() if each["kind"] == "CronJob"}
+    commands = {
+        name: pod["containers"][0]["args"][0]
+        for name, pod in pods()
+        if pod["containers"][0]["name"] == "backup"
+    }
+
+    assert commands == {f"backup-{name}": name for name in ("full", "incremental", "prune", "verify")}
+    assert set(commands.values()) | {"receive", "restore"} == set(COMMANDS)
+    assert jobs["backup-full"]["spec"]["schedule"].endswith("* * *")
+    assert jobs["backup-incremental"]["spec"]["schedule"] == "5 * * * *"
+    assert {jobs[name]["spec"]["concurrencyPolicy"] for name in commands} == {"Forbid"}
+
+
+def test_when_a_zone_is_lost_then_no_part_is_lost_with_it() -> None:
+    spread = {
+        name: pod.get("topologySpreadConstraints", [{}])[0].get("topologyKey")
+        for name, pod in pods()
+        if name in ("web", "worker")
+    }
+    database = dict(pods())["postgres"]["affinity"]["podAntiAffinity"]
+    budgets = {each["metadata"]["name"] for each in objects() if each["kind"] == "PodDisruptionBudget"}
+
+    assert spread == {"web": "topology.kubernetes.io/zone", "worker": "topology.kubernetes.io/zone"}
+    [rule] = database["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert rule["topologyKey"] == "topology.kubernetes.io/zone"
+    assert budgets == {"web", "worker", "postgres"}
+
+
+def test_when_patroni_fails_over_then_only_to_what_was_synchronous() -> None:
+    leader = yaml.safe_load((KUBERNETES / "database" / "patroni.yml").read_text())["bootstrap"]["dcs"]
+
+    assert leader["synchronous_mode"] is True
+    assert leader["synchronous_mode_strict"] is True
+    assert leader["ttl"] >= leader["loop_wait"] + 2 * leader["retry_timeout"]
+    assert leader["postgresql"]["parameters"]["summarize_wal"] == "on"
+    assert list(leader["slots"]) == [SLOT]
+
+
 def test_when_compose_configures_then_every_variable_is_one_that_is_read() -> None:
-    ours = [service for service in services().values() if "open-wallet" in service["image"]]
+    ours = [service for service in services().values() if service["image"].startswith("${OPEN_WALLET_IMAGE")]
 
     assert len(ours) == 5
     for service in ours:
