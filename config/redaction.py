@@ -92,6 +92,11 @@ def _without_cards(match: re.Match[str]) -> str:
     return "".join(kept) + text[position:]
 
 
+def holds_card_number(text: str) -> bool:
+    """Whether a card number stands in a text, by the rules by which it would be masked."""
+    return any(_without_cards(found) != found[0] for found in _IDS_AND_DIGITS.finditer(text))
+
+
 def redacted_text(text: str) -> str:
     """Mask card numbers and secrets within a text."""
     text = _IDS_AND_DIGITS.sub(_without_cards, text)
@@ -114,6 +119,11 @@ def redacted(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return CARD_MASK if is_card_number(str(value)) else value
     return value
+
+
+def may_hold_card_number(raw: bytes) -> bool:
+    """Whether bytes need a closer look for card numbers; quick, and never false where one stands."""
+    return _LONG_DIGITS.search(raw) is not None
 
 
 def may_hold_secrets(line: bytes) -> bool:

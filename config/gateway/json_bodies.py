@@ -12,7 +12,18 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from config.redaction import holds_card_number, may_hold_card_number, redacted_text
+from users.api.bodies import InvalidRequest
+from users.refusals import InputError
+
 MAXIMUM_DEPTH = 32
+CARD_FIELDS = frozenset(
+    {"number", "card_number", "payment_data", "password", "client_secret", "refresh", "content"}
+)
+"""Members of a body under which a card may stand, or what isn't told from one; none of them is kept as it came.
+
+`content` is a processor's report, full of long numbers of its own; what is kept of it are the rows that were understood.
+"""
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -88,6 +99,41 @@ def read_json(raw: bytes) -> Any:
     return value
 
 
+def refuse_card_numbers(body: Any) -> None:
+    """Refuse card numbers in names and texts other than `CARD_FIELDS`: what is kept as text is no place for them.
+
+    Refuses with InvalidRequest, naming the member of the body.
+    """
+    if not isinstance(body, dict):
+        return
+    errors: list[InputError] = [
+        {
+            "field": redacted_text(name),
+            "code": "card_number",
+            "detail": "Card numbers go to /tokens/card alone.",
+        }
+        for name, value in body.items()
+        if holds_card_number(name) or (name not in CARD_FIELDS and _has_card_number(value))
+    ]
+    if errors:
+        raise InvalidRequest(errors)
+
+
+def _has_card_number(value: Any) -> bool:
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            if holds_card_number(node):
+                return True
+        elif isinstance(node, dict):
+            waiting.extend(node)
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+    return False
+
+
 class StrictJSONParser(BaseParser):
     """`application/json`, read strictly."""
 
@@ -97,7 +143,12 @@ class StrictJSONParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """Read the body and leave its bytes on the request, since the idempotency key's fingerprint covers them."""
-        return read_json((parser_context or {})["request"]._request.body)
+        raw = (parser_context or {})["request"]._request.body
+        body = read_json(raw)
+        # An escaped digit is a digit all the same.
+        if may_hold_card_number(raw) or b"\\u00" in raw:
+            refuse_card_numbers(body)
+        return body
 
 
 class JSONRenderer(BaseRenderer):

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from config.gateway.errors import PROGRAM_PATHS, problem_answer
+from config.redaction import holds_card_number, may_hold_card_number
 
 MIB = 1024 * 1024
 BODY_LIMIT_BYTES = MIB
@@ -65,6 +66,12 @@ class RequestBoundsMiddleware:
         if "%00" in meta.get("QUERY_STRING", "") or "\x00" in request.path_info:
             return problem_answer(
                 request, "validation_error", detail="The address holds the character U+0000."
+            )
+        key = meta.get("HTTP_IDEMPOTENCY_KEY", "")
+        if may_hold_card_number(key.encode(errors="replace")) and holds_card_number(key):
+            # Keys are kept for ever.
+            return problem_answer(
+                request, "validation_error", detail="The Idempotency-Key holds a card number."
             )
         limit_bytes = BODY_LIMITS_BYTES.get(without_slash(request.path_info), BODY_LIMIT_BYTES)
         if meta.get("CONTENT_LENGTH"):

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from uuid_utils.compat import uuid7
 
 from config.gateway.client_addresses import client_address
+from config.redaction import holds_card_number
 from events import spans
 from events.context import RequestContext, request_context
 
@@ -24,8 +25,9 @@ SAMPLED = 0b01
 
 
 def accepted_request_id(offered: str) -> str:
-    """Take the client's id when it is 8 to 128 of `[A-Za-z0-9._-]`, otherwise make one."""
-    return offered if REQUEST_ID.fullmatch(offered) else str(uuid7())
+    """Take the client's id when it is 8 to 128 of `[A-Za-z0-9._-]` and holds no card number, otherwise make one."""
+    is_fit = REQUEST_ID.fullmatch(offered) and not holds_card_number(offered)
+    return offered if is_fit else str(uuid7())
 
 
 def continued_trace(traceparent: str) -> str:
@@ -56,7 +58,9 @@ def context_of(meta: Mapping[str, Any]) -> RequestContext:
     return RequestContext(
         request_id=accepted_request_id(meta.get("HTTP_X_REQUEST_ID", "")),
         traceparent=traceparent or new_trace(),
-        tracestate=tracestate if TRACESTATE.fullmatch(tracestate) else "",
+        tracestate=tracestate
+        if TRACESTATE.fullmatch(tracestate) and not holds_card_number(tracestate)
+        else "",
         address=client_address(meta, settings.TRUSTED_PROXIES),
     )
 

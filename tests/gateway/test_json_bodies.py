@@ -103,3 +103,51 @@ def test_when_a_client_accepts_anything_else_then_the_answer_is_json_still(api: 
     response = api.get("/api/v1/echo", headers={"Accept": accept})
 
     assert (response.status_code, response["Content-Type"]) == (200, JSON)
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b'{"description": "4242424242424242"}', ["description"]),
+        (b'{"description": "my card 4242 4242 4242 4242, thanks"}', ["description"]),
+        (b'{"metadata": {"note": ["4242-4242-4242-4242"]}}', ["metadata"]),
+        (b'{"metadata": {"4242424242424242": 1}, "label": "4242424242424242"}', ["metadata", "label"]),
+        (b'{"description": "\\u0034242424242424242"}', ["description"]),
+        (b'{"4242424242424242": 1}', ["[card]"]),
+    ],
+)
+def test_when_a_card_number_stands_where_text_is_kept_then_it_is_refused_by_name(
+    api: Client, body: bytes, fields: list[str]
+) -> None:
+    response = posted(api, body)
+
+    assert (response.status_code, response.json()["code"]) == (400, "validation_error")
+    assert [(error["field"], error["code"]) for error in response.json()["errors"]] == [
+        (field, "card_number") for field in fields
+    ]
+    assert b"424242" not in response.content
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"number": "4242424242424242"}',
+        b'{"payment_data": {"x": "4242424242424242"}}',
+        b'{"description": "order 4242424242424241"}',
+        b'{"amount": 4242424242424242}',
+        b'{"wallet_id": "01890000-1111-7222-8333-444455556666"}',
+    ],
+)
+def test_when_a_long_number_is_no_card_or_stands_where_cards_go_then_it_is_read(
+    api: Client, body: bytes
+) -> None:
+    assert posted(api, body).status_code == 200
+
+
+def test_when_a_key_holds_a_card_number_then_the_call_is_refused(api: Client) -> None:
+    response = api.post(
+        "/api/v1/echo", b"{}", "application/json", headers={"Idempotency-Key": "card-4242424242424242"}
+    )
+
+    assert (response.status_code, response.json()["code"]) == (400, "validation_error")
+    assert b"424242" not in response.content

@@ -20,7 +20,8 @@ def test_when_the_offered_id_is_plain_then_it_is_taken(offered: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "offered", ["", "1234567", "A" * 129, "12345678\n", "1234 5678", "12345678/", "12345678ä"]
+    "offered",
+    ["", "1234567", "A" * 129, "12345678\n", "1234 5678", "12345678/", "12345678ä", "4242424242424242"],
 )
 def test_when_the_offered_id_is_not_plain_then_one_is_made(offered: str) -> None:
     made = accepted_request_id(offered)

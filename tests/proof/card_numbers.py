@@ -17,7 +17,7 @@ from tests.proof.access import WRITES, fields_of_all_models
 from tests.proof.calls import HttpApi
 from tests.proof.parts import Bounds, PartReport
 from tests.proof.stack import Stack
-from tests.tokens.card_numbers import number_of_nobody
+from tokens.cards import passes_luhn
 from users.roles import AUTHENTICATED, PUBLIC, ROLES
 
 NUMBERS, UUIDS = 1000, 1_000_000
@@ -43,6 +43,12 @@ def forms(number: str) -> tuple[str, str, str, str]:
     return number, " ".join(groups), "-".join(groups), f"{number[:6]} {number[6:12]} {number[12:]}"
 
 
+def number_of_nobody(rng: random.Random) -> str:
+    """Make a card number that nothing else has."""
+    body = "4539" + "".join(rng.choice("0123456789") for _ in range(11))
+    return next(f"{body}{digit}" for digit in range(10) if passes_luhn(f"{body}{digit}"))
+
+
 def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     """Send every number in every form to every operation; then look everywhere for its digits."""
     rng = random.Random(seed)
@@ -62,9 +68,9 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
             by = next(roles[role] for role, held in ROLES.items() if held.intersection(scopes))
         operations += 1
         for asked in _requests(method, filled(path, own), filled(call.body, own), written, rng):
-            answer = by.tried(*asked[:3], key=None, **asked[3]) if False else _sent(by, *asked)
+            answer = _sent(by, *asked)
             sent += 1
-            if answer is not None and path not in ("/auth/me",):
+            if answer is not None:
                 pages.append(answer)
     figures |= {"operations": operations, "requests": sent}
     time.sleep(5)  # what is logged and published in the background

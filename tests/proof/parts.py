@@ -105,6 +105,11 @@ PARTS: dict[str, Part] = {
         "Webhook targets that lead inside, by address, name, rebinding or redirect, are never connected to",
         minutes=1.5,
     ),
+    "card_numbers": Part(
+        "1,000 card numbers × 4 forms × every operation × body, query, path and header: none in a table, Valkey, a log,"
+        " metrics or an error page; random UUIDs stay readable",
+        minutes=3.0,
+    ),
     "model": Part(
         "Two state machines, 512 × 50 steps each, agree with a model of the book; a refusal changes nothing",
         minutes=3.0,
