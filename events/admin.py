@@ -46,6 +46,7 @@ SCREENS = {
 }
 
 WORK_SCREENS = {
+    "notice": "events.notification",
     "payments.payment": "payments.payment",
     "payments.provider_event": "payments.providerevent",
     "payments.refund": "payments.refund",

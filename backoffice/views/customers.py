@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from backoffice import annotations, personal_data
+from backoffice.explorers.registry import lists_about
 from backoffice.form_calls import back_to, form_call, new_form_key, outcome_of, reason_in
 from backoffice.key_pages import key_page
-from backoffice.staff_pages import staff_page
+from backoffice.staff_pages import person_of, staff_page
 from backoffice.under_way import rules_of, under_way
 from backoffice.views.timeline_parts import timeline_context
 from backoffice.views.wallet_rows import wallets_of
@@ -70,6 +71,7 @@ def customer(request: HttpRequest, user_id: UUID) -> HttpResponse:
         "wallets": rows,
         "open_things": under_way([row.pk for row in rows]),
         "rules": rules_of([row.pk for row in rows]),
+        "lists": lists_about(person_of(request), field="user_id", key=one.id),
         "cards": list(saved_tokens(owner_id=one.id).order_by("-id")[:20]),
         "sessions": list(RefreshFamily.objects.filter(user=one).order_by("-id")[:SESSIONS_SHOWN]),
         "may_write": principal_of(request).may("customer:write"),

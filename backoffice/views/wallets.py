@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from backoffice import annotations, personal_data
+from backoffice.explorers.registry import lists_about
 from backoffice.form_calls import (
     back_to,
     date_or_none,
@@ -26,7 +27,7 @@ from backoffice.form_calls import (
     uuid_or_none,
 )
 from backoffice.key_pages import key_page
-from backoffice.staff_pages import staff_page
+from backoffice.staff_pages import person_of, staff_page
 from backoffice.under_way import rules_of, under_way
 from backoffice.views.customers import notes_context
 from backoffice.views.timeline_parts import timeline_context
@@ -97,6 +98,7 @@ def wallet(request: HttpRequest, wallet_id: UUID) -> HttpResponse:
         "cards": _cards(wallet_id),
         "open_things": under_way([wallet_id]),
         "rules": rules_of([wallet_id]),
+        "lists": lists_about(person_of(request), field="wallet_id", key=wallet_id),
         "may_manage": principal.may("wallet:manage"),
         "may_adjust": principal.may("adjustment:request"),
         "may_write": principal.may("customer:write"),

@@ -185,3 +185,23 @@ def test_when_the_timeline_of_another_is_read_then_it_holds_nothing_of_this_one(
 @pytest.mark.parametrize("query", ["older_than=x", "until=never", "until=9999-99-99", "kind=x"])
 def test_when_the_timeline_is_asked_for_nonsense_then_the_page_is_still_shown(staff, scene, query):
     assert staff.get(f"{path('wallet', scene)}?{query}").status_code == 200
+
+
+def test_when_a_wallet_is_opened_then_each_list_of_what_is_its_own_is_a_click_away(staff, scene):
+    links = dict(staff.get(f"/admin/wallets/{scene.alices_wallet}/").context["lists"])
+
+    asked = f"?wallet_id={scene.alices_wallet}"
+    assert list(links.values()) == [
+        f"/admin/{name}/{asked}"
+        for name in (
+            "transactions",
+            "payments",
+            "provider-events",
+            "payment-sessions",
+            "top-up-rules",
+            "top-up-schedules",
+            "top-up-failures",
+            "holds",
+        )
+    ]
+    assert {staff.get(link).status_code for link in links.values()} == {200}

@@ -55,7 +55,7 @@ STAFF_PAGES = {
     "transfers": "/admin/transfers/",
     "payments": "/admin/payments/",
     "payment": "/admin/payments/{payment}/",
-    "payment-unknown": "/admin/payments/{unknown_payment}/",
+    "payment-disputed": "/admin/payments/{disputed_payment}/",
     "payment-sessions": "/admin/payment-sessions/",
     "holds": "/admin/holds/",
     "hold": "/admin/holds/{hold}/",

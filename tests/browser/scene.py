@@ -178,8 +178,8 @@ def make_scene(base_url: str, *, password: str) -> Scene:
         f"/wallet/{wallet_id}/holds", {"amount": 2_000, "currency": "EUR", "description": "Bicycle"}
     )
     fund(people[1][0], people[1][2], saved_card(people[1][0], DECLINED_CARD), 5_000)
-    unknown = fund(people[2][0], people[2][2], saved_card(people[2][0], UNKNOWN_CARD), 3_300)
-    fund(people[3][0], people[3][2], saved_card(people[3][0], DISPUTED_CARD), 2_600)
+    fund(people[2][0], people[2][2], saved_card(people[2][0], UNKNOWN_CARD), 3_300)
+    disputed = fund(people[3][0], people[3][2], saved_card(people[3][0], DISPUTED_CARD), 2_600)
     rule = {"enabled": True, "threshold": 2_000, "amount": 5_000, "token_id": cards[0]}
     first.call("PUT", f"/wallet/{wallet_id}/auto-top-up", rule)
     late, _, late_wallet = people[4]
@@ -211,7 +211,7 @@ def make_scene(base_url: str, *, password: str) -> Scene:
             "payment": funded[0]["payment_id"],
             "hold": hold["id"],
             "topped_up": late_wallet,
-            "unknown_payment": unknown["payment_id"],
+            "disputed_payment": disputed["payment_id"],
             "transaction": line["id"],
             "transfer": line["transfer_id"],
             "token": cards[0],
