@@ -238,6 +238,14 @@ NAVIGATION: Final[tuple[Section, ...]] = (
                 _("What keeps failing, and having it tried again"),
             ),
             Entry(
+                _("Staff"),
+                "backoffice:staff",
+                ("staff:manage", "audit:read"),
+                "staff",
+                "k",
+                _("Who works here, in which role, and how they log in"),
+            ),
+            Entry(
                 _("Files"),
                 "backoffice:files",
                 ("report:read",),

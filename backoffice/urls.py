@@ -19,11 +19,13 @@ from backoffice.views import (
     reports,
     second_factor,
     settlements,
+    staff,
     top_ups,
     wallets,
 )
 from backoffice.views.explorer import routes_of
 from backoffice.views.home import home
+from backoffice.views.invitation import invitation
 from backoffice.views.search import search
 from backoffice.views.test_clock import test_clock
 from backoffice.views.time_zone import time_zone
@@ -41,6 +43,20 @@ STAFF_PAGES: list[URLPattern] = [
     path("account/sessions/end/", account.end_other_sessions, name="account-sessions-end"),
     path("account/sessions/<uuid:session_id>/end/", account.end_session, name="account-session-end"),
     path("time-zone/", time_zone, name="time-zone"),
+    path("staff/", staff.staff, name="staff"),
+    path("staff/invite/", staff.invite, name="staff-invite"),
+    path("staff/addresses/unlock/", staff.unlock_address, name="staff-unlock-address"),
+    path("staff/<uuid:staff_id>/", staff.member, name="staff-member"),
+    path("staff/<uuid:staff_id>/invite-again/", staff.invite_again, name="staff-invite-again"),
+    path("staff/<uuid:staff_id>/role/", staff.change_role, name="staff-role"),
+    path("staff/<uuid:staff_id>/deactivate/", staff.deactivate, name="staff-deactivate"),
+    path("staff/<uuid:staff_id>/reactivate/", staff.reactivate, name="staff-reactivate"),
+    path("staff/<uuid:staff_id>/reset-factor/", staff.reset_factor, name="staff-reset-factor"),
+    path("staff/<uuid:staff_id>/unlock/", staff.unlock, name="staff-unlock"),
+    path("staff/<uuid:staff_id>/sign-out/", staff.sign_out, name="staff-sign-out"),
+    path(
+        "staff/<uuid:staff_id>/sessions/<uuid:session_id>/end/", staff.end_session, name="staff-session-end"
+    ),
     path("customers/", customers.customers, name="customers"),
     path("customers/<uuid:user_id>/", customers.customer, name="customer"),
     path("customers/<uuid:user_id>/reveal/", customers.customer_reveal, name="customer-reveal"),
@@ -112,5 +128,6 @@ urlpatterns = [
     path("", front_page, name="front-page"),
     path("demo/", demo_page, name="demo"),
     path("demo", demo_page),
+    path("admin/invitation/<str:token>/", invitation, name="invitation"),
     path("admin/", include((STAFF_PAGES, "backoffice"))),
 ]

@@ -56,6 +56,7 @@ BY_NAME: Final[Schema] = {
     "next": None,
     "next_action": None,
     "number": "4242424242424242",
+    "one_time_code": "492039",
     "opening": 10000,
     "opening_balance": 10000,
     "password": "correct horse battery",

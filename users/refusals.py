@@ -95,11 +95,26 @@ class SessionOver(Refusal):
     code = "session_over"
 
 
-class ReasonMissing(Refusal):
-    """Changes of staff are made for a reason."""
+class SecondFactorRequired(Refusal):
+    """The password is right, and a code is needed beside it."""
 
-    code = "validation_error"
-    default_detail = "Say why, in up to 500 characters."
+    code = "second_factor_required"
+    default_detail = "Send the code of your authenticator as one_time_code."
+    default_headers = {"WWW-Authenticate": "Bearer"}
+
+
+class OwnAccount(Refusal):
+    """Nobody changes what they are themselves: not their role, nor their second factor."""
+
+    code = "own_account"
+    default_detail = "This is your own account: somebody else has to do it."
+
+
+class LastAdmin(Refusal):
+    """Without this person nobody could look after the staff."""
+
+    code = "last_admin"
+    default_detail = "This is the last administrator who is active: make another one first."
 
 
 class TooManyLogins(Refusal):

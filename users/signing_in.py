@@ -7,22 +7,29 @@ one entry of the audit trail.
 from functools import cache
 from typing import NoReturn
 
+from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
+from django.utils import timezone
 
 from users import login_attempts, trail
 from users.models import ServiceClient, User
-from users.refusals import WrongLogin
+from users.refusals import SecondFactorRequired, WrongLogin
+from users.second_factors import enrolled_factor, takes_code
 from users.sessions import TokenPair, open_session
 
 LONGEST_SECRET = 256
 
 
-def log_in(*, email: str, password: str, address: str) -> TokenPair:
+def log_in(*, email: str, password: str, address: str, one_time_code: str = "") -> TokenPair:
     """Open a session for the person with this e-mail address; `address` is the client's, or empty.
 
-    Refuses with WrongLogin, or with TooManyLogins after too many failures.
+    Refuses with WrongLogin, with SecondFactorRequired staff who have a second factor and gave no code, or who need
+    one and have none, or with TooManyLogins after too many failures.
     """
-    return open_session(bearer=person_with(email=email, password=password, address=address))
+    person = person_with(email=email, password=password, address=address)
+    if person.is_staff:
+        _show_factor(person, one_time_code, address=address)
+    return open_session(bearer=person)
 
 
 def log_in_client(*, client_id: str, client_secret: str, address: str) -> TokenPair:
@@ -50,6 +57,20 @@ def person_with(*, email: str, password: str, address: str) -> User:
     return user
 
 
+def _show_factor(person: User, code: str, *, address: str) -> None:
+    if enrolled_factor(person) is None:
+        if settings.STAFF_SECOND_FACTOR_IS_REQUIRED:
+            raise SecondFactorRequired("Set up your second factor in the back office first.")
+        return
+    if not code:
+        raise SecondFactorRequired
+    account = login_attempts.account_subject(kind="proof", name=str(person.id))
+    login_attempts.admit(account=account, address=address)
+    if not takes_code(user=person, code=code, now=timezone.now()):
+        _refuse(account, person, is_right=False, address=address)
+    login_attempts.forgive(account=account)
+
+
 def is_password_of(user: User, password: str) -> bool:
     """Tell whether a person's password is this one; counts nothing."""
     return _matches(password, user.password)
@@ -58,13 +79,14 @@ def is_password_of(user: User, password: str) -> bool:
 def _refuse(account: str, bearer: User | ServiceClient | None, *, is_right: bool, address: str) -> NoReturn:
     """Write down a failed log-in, whoever it was, and count it for the address. Refuses with WrongLogin."""
     kind, _, name = account.partition(":")
+    wrong = "wrong code" if kind == "proof" else "wrong password"
     trail.record(
         actor=trail.ANYBODY,
         action="login.failed",
-        object_type=kind,
+        object_type="client" if kind == "client" else "user",
         # What was typed for an account that isn't may be a password.
         object_id=bearer.id if bearer else name,
-        reason="unknown account" if bearer is None else "switched off" if is_right else "wrong password",
+        reason="unknown account" if bearer is None else "switched off" if is_right else wrong,
     )
     login_attempts.count_failure(address=address)
     raise WrongLogin

@@ -125,6 +125,21 @@ _TABLE: Final = (
         "Get a new one from POST /api/v1/auth/token/refresh, then send the request again.",
     ),
     Problem(
+        "second_factor_required", 401, "A one-time code is needed", FIX_REQUEST,
+        "The password is right; this member of staff logs in with a second factor, or has to set one up first.",
+        "Send what the authenticator shows as one_time_code, or set a second factor up in the back office.",
+    ),
+    Problem(
+        "own_account", 403, "This is one's own account", DO_NOT_RETRY,
+        "Nobody changes their own role, switches themselves off, or resets their own second factor.",
+        "Ask another administrator.",
+    ),
+    Problem(
+        "last_admin", 409, "This is the last administrator", DO_NOT_RETRY,
+        "One active administrator always remains, or nobody could look after the staff any more.",
+        "Make another administrator first.",
+    ),
+    Problem(
         "session_over", 401, "The session is over", FIX_REQUEST,
         "A session in the back office ends when nothing is done in it for a while, when its person logs out or changes the "
         "password, and when it is ended from elsewhere.",

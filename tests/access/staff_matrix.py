@@ -14,6 +14,18 @@ PAGES: dict[str, tuple[str, ...]] = {
     "factor-show": (STAFF,),
     "account-session-end": (STAFF,),
     "account-sessions-end": (STAFF,),
+    "staff": ("staff:manage", "audit:read"),
+    "staff-member": ("staff:manage", "audit:read"),
+    "staff-invite": ("staff:manage",),
+    "staff-invite-again": ("staff:manage",),
+    "staff-role": ("staff:manage",),
+    "staff-deactivate": ("staff:manage",),
+    "staff-reactivate": ("staff:manage",),
+    "staff-reset-factor": ("staff:manage",),
+    "staff-unlock": ("staff:manage",),
+    "staff-unlock-address": ("staff:manage",),
+    "staff-sign-out": ("staff:manage",),
+    "staff-session-end": ("staff:manage",),
     "test-clock": ("settings:manage",),
     "time-zone": (STAFF,),
     "adjustments": ("adjustment:request", "adjustment:decide", "audit:read"),
@@ -88,3 +100,6 @@ PAGES: dict[str, tuple[str, ...]] = {
     "tag": ("customer:write",),
     "untag": ("customer:write",),
 }
+
+# What is done to one's own account: it is there, unlike the objects of the other actions.
+OWN_ACCOUNT = frozenset({"factor-begin", "factor-confirm"})

@@ -207,6 +207,7 @@ def make_scene(base_url: str, *, password: str) -> Scene:
         ids={
             "customer": first.call("GET", "/auth/me")["id"],
             "email": email,
+            "staff": support.call("GET", "/auth/me")["id"],
             "wallet": wallet_id,
             "payment": funded[0]["payment_id"],
             "hold": hold["id"],

@@ -10,9 +10,13 @@ import jwt
 import pytest
 from django.conf import LazySettings, settings
 
+from config.value_forms import Rate
+from tests.factories.staff import code_of, enrol
 from tests.users.conftest import PASSWORD
 from users.models import RefreshFamily
+from users.refusals import WrongLogin
 from users.roles import ROLES
+from users.signing_in import log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +146,64 @@ def test_when_an_old_token_is_sent_along_then_logging_in_still_works(post: Any, 
     answer = post("/auth/token", {"email": user.email, "password": PASSWORD}, authorization="Bearer outdated")
 
     assert answer.status_code == 200
+
+
+def test_when_staff_have_a_second_factor_then_the_api_asks_for_its_code_after_the_password(
+    post: Any, new_user: Any
+) -> None:
+    person = new_user(role="finance")
+    secret, codes = enrol(person)
+    given = {"email": person.email, "password": PASSWORD}
+    code = code_of(secret)
+
+    answers = [
+        post("/auth/token", body)
+        for body in (
+            given,
+            {**given, "password": "wrong wrong wrong"},
+            {**given, "one_time_code": "000000"},
+            {**given, "one_time_code": code},
+            {**given, "one_time_code": code},
+            {**given, "one_time_code": codes[0]},
+        )
+    ]
+
+    assert [(answer.status_code, answer.json().get("code")) for answer in answers] == [
+        (401, "second_factor_required"),
+        (401, "not_authenticated"),
+        (401, "not_authenticated"),
+        (200, None),
+        (401, "not_authenticated"),
+        (200, None),
+    ]
+
+
+@pytest.mark.parametrize(("role", "status"), [("admin", 401), ("support", 401), ("user", 200)])
+def test_when_a_second_factor_is_demanded_then_staff_without_one_get_no_token(
+    post: Any, new_user: Any, settings: LazySettings, role: str, status: int
+) -> None:
+    settings.STAFF_SECOND_FACTOR_IS_REQUIRED = True
+    person = new_user(role=role)
+
+    answer = post("/auth/token", {"email": person.email, "password": PASSWORD})
+
+    assert answer.status_code == status
+    if status == 401:
+        assert answer.json()["code"] == "second_factor_required"
+        assert "Set up your second factor" in answer.json()["detail"]
+
+
+def test_when_codes_fail_too_often_over_the_api_then_the_right_one_waits(
+    post: Any, new_user: Any, settings: LazySettings
+) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "login": Rate(2, 600)}
+    person = new_user(role="finance")
+    secret, _ = enrol(person)
+    given = {"email": person.email, "password": PASSWORD}
+    for number in range(2):
+        with pytest.raises(WrongLogin):
+            log_in(**given, one_time_code="000000", address=f"192.0.2.{number}")
+
+    answer = post("/auth/token", {**given, "one_time_code": code_of(secret)})
+
+    assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")

@@ -152,7 +152,7 @@ def test_when_staff_use_the_back_office_then_every_look_is_in_the_trail():
     browser.post("/admin/login/?next=/admin/", {"username": person.email, "password": "wrong"})
     browser.post("/admin/login/?next=/admin/", {"username": person.email, "password": PASSWORD})
     browser.get(f"/admin/users/user/?q={customer.email}")
-    browser.get(f"/admin/users/user/{customer.id}/change/")
+    browser.get(f"/admin/customers/{customer.id}/")
     browser.get(f"/admin/search/?q={customer.email}")
     browser.post("/admin/logout/")
 
@@ -166,7 +166,7 @@ def test_when_staff_use_the_back_office_then_every_look_is_in_the_trail():
             "screen.viewed",
             "user",
             str(customer.id),
-            {"path": f"/admin/users/user/{customer.id}/change/"},
+            {"path": f"/admin/customers/{customer.id}/"},
         ),
         ("search.viewed", "everything", "", {"path": "/admin/search/", "query": f"q={asked}"}),
         ("session.ended", "user", str(person.id), {"session": session}),

@@ -26,6 +26,11 @@ class PasswordLoginBody(StrictBody):
 
     email = TextField(max_length=254)
     password = TextField(trim_whitespace=False, max_length=LONGEST_TEXT)
+    one_time_code = TextField(
+        max_length=40,
+        required=False,
+        help_text="Staff with a second factor: what the authenticator shows, or a recovery code.",
+    )
 
 
 class ClientLoginBody(StrictBody):

@@ -106,7 +106,8 @@ class SessionViewSet(StrictViewSet):
         """Exchange a person's e-mail address and password, or a client's id and secret, for tokens.
 
         An unknown account, a wrong password and one that was switched off are answered alike. Too many failures
-        of one account or from one address are answered 429.
+        of one account or from one address are answered 429. Staff with a second factor send `one_time_code` as
+        well; without it they are answered 401 `second_factor_required`, and only after a right password.
         """
         address = client_address(request._request)
         is_client = isinstance(request.data, dict) and not {"client_id", "client_secret"}.isdisjoint(
