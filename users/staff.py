@@ -18,7 +18,7 @@ from users.models import SecondFactor, User
 from users.principals import Principal
 from users.proofs import accounts_of
 from users.refusals import InvalidInput, LastAdmin, NotFound, OwnAccount
-from users.registration import LONGEST_EMAIL, faults_of_email
+from users.registration import faults_of_email
 from users.roles import STAFF_ROLES, Role
 from users.standing import ACTIVE, INACTIVE, staff_member
 
@@ -61,7 +61,7 @@ def invite(*, email: str, name: str, role: str, reason: str, principal: Principa
         raise InvalidInput("This is no role of the staff.", field="role")
     if len(person.name) > LONGEST_NAME:
         raise InvalidInput(f"The name has at most {LONGEST_NAME} characters.", field="name")
-    if errors := faults_of_email(person.email[: LONGEST_EMAIL + 1]):
+    if errors := faults_of_email(person.email):
         raise InvalidInput(errors=errors)
     try:
         with transaction.atomic():

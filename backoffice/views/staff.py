@@ -118,8 +118,7 @@ def invite_again(request: HttpRequest, staff_id: UUID) -> HttpResponse:
             staff_id=staff_id, reason=reason_in(request), principal=principal_of(request)
         )
     except Refusal as refused:
-        messages.error(request, refused.detail)
-        return back_to(request, reverse("backoffice:staff"))
+        return _told(request, refused.detail, "", reverse("backoffice:staff-member", args=[staff_id]))
     return _handed_over(request, invitation)
 
 
