@@ -242,7 +242,7 @@ NAVIGATION: Final[tuple[Section, ...]] = (
                 "backoffice:staff",
                 ("staff:manage", "audit:read"),
                 "staff",
-                "k",
+                "q",
                 _("Who works here, in which role, and how they log in"),
             ),
             Entry(
