@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from config.gateway.standing_figures import KeyFigures, ReplicaFigures
+
 log = structlog.get_logger("figures")
 
 # How long one reading serves all scrapes, and how long all of its queries may take.
@@ -126,6 +128,28 @@ FIGURES = (
     ),
     Figure(
         GaugeMetricFamily,
+        "open_wallet_oldest_refund_seconds",
+        "Age of the oldest refund that isn't finished, by status.",
+        ("status",),
+        "SELECT s.status, coalesce(extract(epoch FROM now() - min(r.created_at)), 0)"
+        " FROM (VALUES ('pending'), ('approved'), ('processing')) AS s (status)"
+        " LEFT JOIN payments_refund AS r ON r.status = s.status GROUP BY s.status",
+    ),
+    Figure(
+        GaugeMetricFamily,
+        "open_wallet_work_lag_seconds",
+        "How long the oldest row that is due has waited for a worker, by queue of rows.",
+        ("kind",),
+        "SELECT kind, coalesce(extract(epoch FROM greatest(now() - due_at, interval '0')), 0) FROM ("
+        " SELECT 'payments' AS kind, min(due_at) AS due_at FROM payments_payment WHERE due_at IS NOT NULL"
+        " UNION ALL SELECT 'refunds', min(due_at) FROM payments_refund WHERE due_at IS NOT NULL"
+        " UNION ALL SELECT 'provider_events', min(due_at) FROM payments_providerevent WHERE due_at IS NOT NULL"
+        " UNION ALL SELECT 'top_ups', min(due_at) FROM payments_autotopup WHERE due_at IS NOT NULL"
+        " UNION ALL SELECT 'exports', min(due_at) FROM backoffice_export WHERE due_at IS NOT NULL"
+        ") AS queues",
+    ),
+    Figure(
+        GaugeMetricFamily,
         "open_wallet_partitions_missing",
         "Monthly partitions that should have been made ahead, and weren't.",
         (),
@@ -226,3 +250,5 @@ class Figures(Collector):
 figures = Figures()
 registry = CollectorRegistry()
 registry.register(figures)
+registry.register(ReplicaFigures())
+registry.register(KeyFigures())

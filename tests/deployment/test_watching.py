@@ -23,9 +23,17 @@ REQUESTS = {
 ASKED = re.compile(r"\b(?:open_wallet|django)_\w+")
 
 
+STANDING = re.compile(r'"(open_wallet_\w+)"')
+
+
 def offered() -> set[str]:
     figures = {figure.name + ("_total" if figure.kind is CounterMetricFamily else "") for figure in FIGURES}
-    return figures | REQUESTS | {"open_wallet_figures_up", "open_wallet_provider_circuit_open"}
+    elsewhere = {
+        name
+        for path in ("config/gateway/standing_figures.py", "deploy/backup/status.py")
+        for name in STANDING.findall((ROOT / path).read_text())
+    }
+    return figures | elsewhere | REQUESTS | {"open_wallet_figures_up", "open_wallet_provider_circuit_open"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
+from config.gateway.standing_figures import ReplicaFigures
 from deploy.local.ports import LOOPBACK
 from deploy.local.postgres import APPLICATION_ROLE, DATABASE, OWNER_ROLE
 from tests.factories.calls import ApiClient
@@ -100,6 +101,27 @@ def test_when_the_standby_has_caught_up_then_it_serves(pair):
 
     assert server_of(wallet_id) == REPLICA
     assert replicas.read_report(lambda using: using) == REPLICA
+
+
+def test_when_the_standby_lags_then_prometheus_is_told_by_how_much(pair):
+    def told() -> dict[str, float]:
+        return {metric.name: metric.samples[0].value for metric in ReplicaFigures().collect()}
+
+    wallet_id = new_wallet(500)
+    pair.catch_up()
+    caught_up = told()
+    pair.pause_replay()
+    fund(wallet_id, 1)
+    lagging = told()
+    pair.catch_up()
+
+    assert caught_up == {
+        "open_wallet_replica_up": 1,
+        "open_wallet_replica_lag_bytes": 0,
+        "open_wallet_replica_lag_seconds": 0,
+    }
+    assert lagging["open_wallet_replica_lag_bytes"] > 0
+    assert lagging["open_wallet_replica_lag_seconds"] > 0
 
 
 def test_when_the_standby_lags_then_it_isn_t_asked_for_what_it_lacks_until_it_has_it(pair):
