@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.staff_pages import STAFF, is_open_to
 from events.models import FailedWork
-from payments.models import Payment, PaymentStatus, Refund, RefundStatus
+from payments.models import BreakStatus, Payment, PaymentStatus, Refund, RefundStatus, SettlementBreak
 from users.models import User
 from wallets.models import Adjustment, AdjustmentStatus
 
@@ -58,6 +58,12 @@ QUEUES: Final = (
         ("adjustment:decide",),
         lambda: Adjustment.objects.filter(status=AdjustmentStatus.PENDING),
         "backoffice:adjustments",
+    ),
+    Queue(
+        _("Breaks to resolve"),
+        ("adjustment:decide",),
+        lambda: SettlementBreak.objects.filter(status__in=(BreakStatus.OPEN, BreakStatus.PROPOSED)),
+        "backoffice:settlement-breaks",
     ),
     Queue(
         _("Charges of unknown outcome"),

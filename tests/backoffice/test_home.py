@@ -42,6 +42,7 @@ def seen_by(person: User) -> dict[str, tuple[int, datetime | None]]:
             {
                 "Refunds to decide",
                 "Adjustments to decide",
+                "Breaks to resolve",
                 "Charges of unknown outcome",
                 "Work that keeps failing",
             },
