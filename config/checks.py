@@ -18,10 +18,12 @@ from payments.processors.contract import ChargeBy
 from payments.processors.registry import processor_in_use
 from payments.refusals import ProcessorFailed
 from tokens.vaults.registry import vault_in_use
+from transactions.prepared import is_mixed_up
 from users.roles import AUTHENTICATED, PERMISSIONS, PUBLIC
 
 API = "api/v1/"
 WRITES = frozenset({"post", "put", "patch", "delete"})
+WORKED_ON = frozenset({"default", "replica"})
 KEY_USES = frozenset({"required", "accepted"})
 
 
@@ -116,8 +118,25 @@ def _unfit(why: str) -> checks.CheckMessage:
     )
 
 
+def check_poolers(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_options: Any
+) -> list[checks.CheckMessage]:
+    """Find a pooler that would let one client run what another one has prepared; asked for with `--database`."""
+    reached = set(databases or ()) & WORKED_ON & set(settings.DATABASES)
+    return [
+        checks.Warning(
+            f"A pooler before the database {alias!r} keeps no account of prepared statements.",
+            hint="In transaction mode set pgBouncer's max_prepared_statements above 0 (1.21 or newer).",
+            id="config.W007",
+        )
+        for alias in sorted(reached)
+        if is_mixed_up(alias)
+    ]
+
+
 def register_checks() -> None:
     """Register all checks of the composition root."""
     checks.register(check_routes, "api")
     checks.register(check_database_roles, "database_roles")
     checks.register(check_providers, "providers")
+    checks.register(check_poolers, checks.Tags.database)

@@ -15,7 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import connections
+from django.db import connections, transaction
 from psycopg import abc, errors
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.pq import DiagnosticField, ExecStatus
@@ -25,6 +25,7 @@ from psycopg.types.numeric import Int8
 PRIMARY = "default"
 _HAS_ROWS = ExecStatus.TUPLES_OK
 _HAS_NONE = ExecStatus.COMMAND_OK
+_PREFIX = "ow_"
 
 
 @dataclass(eq=False, slots=True)
@@ -66,7 +67,7 @@ class Wire:
         text = _numbered(statement)
         # Named by what it says: behind a pooler that keeps no account of names, which hands this connection's server
         # to others, a name can be missing or taken, but never stand for another statement.
-        name = b"ow_" + blake2b(b"%b%r" % (text, types), digest_size=12).hexdigest().encode()
+        name = _PREFIX.encode() + blake2b(b"%b%r" % (text, types), digest_size=12).hexdigest().encode()
         result = self.connection.pgconn.prepare(name, text, types)
         if result.status != _HAS_NONE:
             raise self._error(result)
@@ -105,6 +106,19 @@ def run(statement: str, parameters: Sequence[Any], *, using: str = PRIMARY) -> l
 def run_on(wire: Wire, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Run one statement on a connection that is at hand."""
     return wire.run(statement, parameters)
+
+
+def is_mixed_up(using: str = PRIMARY) -> bool:
+    """Tell whether a pooler in between hands prepared statements out as they are, to whoever is next on their server.
+
+    One that keeps account of them gives them names of its own; without a pooler the server's process is the one
+    that was told when the connection was made.
+    """
+    with transaction.atomic(using=using):
+        rows = run("SELECT pg_backend_pid(), ARRAY(SELECT name FROM pg_prepared_statements)", (), using=using)
+        pid, names = rows[0]
+        told = connections[using].connection.info.backend_pid
+    return pid != told and any(name.startswith(_PREFIX) for name in names)
 
 
 @lru_cache(maxsize=512)

@@ -7,6 +7,10 @@ import tomllib
 from pathlib import Path
 
 from django.conf import settings
+from psycopg import ConnectionInfo
+
+from config.checks import check_poolers
+from transactions.prepared import run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,3 +57,19 @@ def test_when_the_version_is_told_then_it_is_the_packages() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
     assert declared == settings.VERSION
+
+
+def test_when_nobody_stands_before_the_database_then_the_check_of_poolers_says_nothing(committed) -> None:
+    run("SELECT 1", ())
+
+    assert check_poolers(None, databases=["default"]) == []
+
+
+def test_when_a_pooler_hands_out_what_others_prepared_then_the_check_says_so(committed, monkeypatch) -> None:
+    run("SELECT 1", ())
+    # Behind a pooler the process that answers isn't the one that was told at the start.
+    monkeypatch.setattr(ConnectionInfo, "backend_pid", 1)
+
+    [warning] = check_poolers(None, databases=["default", "owner"])
+
+    assert (warning.id, "max_prepared_statements" in warning.hint) == ("config.W007", True)

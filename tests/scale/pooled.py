@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.core import checks
 from django.db import connection, connections, transaction
 from uuid_utils.compat import uuid7
 
@@ -20,7 +21,7 @@ from tests.factories.schema import fetched
 from tests.journeys.test_quick_start import require_quick_start
 from transactions import seals
 from transactions.money import Money
-from transactions.prepared import run
+from transactions.prepared import is_mixed_up, run
 from wallets.transfers import transfer
 
 MANY = 40
@@ -69,6 +70,11 @@ def test_when_statements_are_prepared_then_each_means_itself_on_every_server() -
 
     assert [(row[0], row[2]) for row in found] == [(number, 7) for _ in range(3) for number in range(MANY)]
     assert len({row[1] for row in found}) > 1
+
+
+def test_when_the_pooler_keeps_account_of_what_is_prepared_then_the_check_says_nothing() -> None:
+    assert [is_mixed_up() for _ in range(MANY)] == [False] * MANY
+    assert checks.run_checks(tags=["database"], databases=["default"]) == []
 
 
 def test_when_two_clients_prepare_in_another_order_then_neither_runs_the_other_s_statement() -> None:
