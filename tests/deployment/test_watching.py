@@ -66,3 +66,30 @@ def test_when_runbooks_are_counted_then_each_belongs_to_an_alert() -> None:
     pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md") if path.stem[0].isupper()}
 
     assert pages == {rule["alert"] for rule in RULES}
+
+
+def test_when_logs_are_sent_on_then_what_is_sent_comes_from_our_pods_and_no_secret_stands_in_the_file() -> (
+    None
+):
+    collector = yaml.safe_load((ROOT / "deploy/logs/vector.yaml").read_text())
+    labels = yaml.safe_load((ROOT / "deploy/kubernetes/base/web.yaml").read_text().split("---")[0])[
+        "metadata"
+    ]["labels"]
+
+    [(source, read)] = collector["sources"].items()
+    name, _, wanted = read["extra_label_selector"].partition("=")
+    assert labels[name] == wanted
+    [(transform, parsed)] = collector["transforms"].items()
+    assert parsed["inputs"] == [source]
+    assert {sink: found["type"] for sink, found in collector["sinks"].items()} == {
+        "elasticsearch": "elasticsearch",
+        "splunk": "splunk_hec_logs",
+    }
+    for sink in collector["sinks"].values():
+        assert sink["inputs"] == [transform]
+        assert sink["buffer"]["when_full"] == "block"
+    secrets = [
+        collector["sinks"]["elasticsearch"]["auth"]["password"],
+        collector["sinks"]["splunk"]["default_token"],
+    ]
+    assert all(re.fullmatch(r"\$\{[A-Z_]+\}", secret) for secret in secrets)
