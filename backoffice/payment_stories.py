@@ -56,26 +56,23 @@ def story_of(payment: Payment) -> PaymentStory:
         .values_list("id", flat=True)[:MOST_SHOWN],
     ]
     lines = Transaction.objects.filter(transfer_id__in=set(transfers)).select_related("account", "transfer")
-    told = PaymentStory(
+    provider_events = list(ProviderEvent.objects.filter(payment_id=payment.id).order_by("-id")[:MOST_SHOWN])
+    story = PaymentStory(
         session=session,
         steps=[],
         lines=list(lines.order_by("-id")[:MOST_SHOWN]),
         refunds=list(Refund.objects.filter(payment=payment).order_by("-id")[:MOST_SHOWN]),
         disputes=list(Dispute.objects.filter(payment=payment).order_by("-id")[:MOST_SHOWN]),
-        provider_events=list(
-            ProviderEvent.objects.filter(payment_id=payment.id).order_by("-id")[:MOST_SHOWN]
-        ),
-        told=_told_of(payment),
+        provider_events=provider_events,
+        told=_told_of(payment, {payment.request_id, *(event.request_id for event in provider_events)}),
     )
-    told.steps.extend(sorted(_steps(payment, told), key=lambda step: (step.at, step.id)))
-    return told
+    story.steps.extend(sorted(_steps(payment, story), key=lambda step: (step.at, step.id)))
+    return story
 
 
-def _told_of(payment: Payment) -> list[tuple[Event, list[WebhookDelivery]]]:
-    """Find the events that the charge's own request has caused, and what became of telling clients of them."""
-    if not payment.request_id:
-        return []
-    caused = Event.objects.filter(request_id=payment.request_id, wallet_id=payment.wallet_id)
+def _told_of(payment: Payment, request_ids: set[str]) -> list[tuple[Event, list[WebhookDelivery]]]:
+    """Find the events that these requests have caused on the wallet, and what became of telling clients of them."""
+    caused = Event.objects.filter(request_id__in=request_ids - {""}, wallet_id=payment.wallet_id)
     events = list(caused.order_by("-id")[:MOST_SHOWN])
     sent: dict[UUID, list[WebhookDelivery]] = {}
     for delivery in WebhookDelivery.objects.filter(event_id__in=[event.id for event in events]):
@@ -83,14 +80,14 @@ def _told_of(payment: Payment) -> list[tuple[Event, list[WebhookDelivery]]]:
     return [(event, sent.get(event.id, [])) for event in events]
 
 
-def _steps(payment: Payment, told: PaymentStory) -> Iterator[Happening]:
-    if told.session is not None:
+def _steps(payment: Payment, story: PaymentStory) -> Iterator[Happening]:
+    if story.session is not None:
         yield _step(
-            told.session.id,
-            told.session.created_at,
+            story.session.id,
+            story.session.created_at,
             _("Session opened"),
-            actor=told.session.actor,
-            request_id=told.session.request_id,
+            actor=story.session.actor,
+            request_id=story.session.request_id,
         )
     yield _step(
         payment.id,
@@ -101,7 +98,7 @@ def _steps(payment: Payment, told: PaymentStory) -> Iterator[Happening]:
         request_id=payment.request_id,
     )
     yield from _changes(payment)
-    for line in told.lines:
+    for line in story.lines:
         if line.account_id == payment.wallet_id and line.completed_at is not None:
             yield _step(
                 line.id,
@@ -112,7 +109,7 @@ def _steps(payment: Payment, told: PaymentStory) -> Iterator[Happening]:
                 amount=line.amount,
                 currency=payment.currency,
             )
-    for event in told.provider_events:
+    for event in story.provider_events:
         yield _step(
             event.id,
             event.received_at,
@@ -121,7 +118,7 @@ def _steps(payment: Payment, told: PaymentStory) -> Iterator[Happening]:
             url=screen_url("payments.providerevent", event.id),
             request_id=event.request_id,
         )
-    for refund in told.refunds:
+    for refund in story.refunds:
         yield _step(
             refund.id,
             refund.created_at,

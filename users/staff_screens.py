@@ -31,6 +31,7 @@ from users.models import User
 from users.principals import Principal
 from users.roles import SERVICE, STAFF_ROLES, Role
 
+SYSTEM = "system"
 OLDER_THAN = "older_than"
 NEWER_THAN = "newer_than"
 # UUIDs, and whatever else would be wider than a column.
@@ -102,6 +103,8 @@ def actor(name: str) -> SafeString:
     role, _, key = name.partition(":")
     if not key:
         return format_html('<span class="kind">{}</span>', name) if name else NOTHING
+    if role == SYSTEM:
+        return format_html('<span class="kind">{}</span> {}', role, key.replace("-", " "))
     if role == SERVICE:
         shown = identifier(key, url=screen_url("users.serviceclient", key))
     else:

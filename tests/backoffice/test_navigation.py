@@ -134,3 +134,5 @@ def test_when_staff_did_something_then_they_are_named_and_customers_are_not(
     assert 'class="kind">customer</span>' in shown[1]
     assert [("Carol" in one or carol.email in one) for one in shown] == [False] * 4
     assert shown[2] == '<span class="kind">system</span>'
+    # No page tells of a part of the system.
+    assert actor("system:auto-top-up") == '<span class="kind">system</span> auto top up'

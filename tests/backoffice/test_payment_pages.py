@@ -11,8 +11,9 @@ from django.test import Client
 from uuid_utils.compat import uuid7
 
 from backoffice.timelines import Subject, timeline
+from events import relay
 from events.clock import now
-from events.models import AuditEntry
+from events.models import AuditEntry, Event, WebhookDelivery
 from payments.models import Payment, PaymentSession, ProviderEvent
 from payments.sandbox_provider import deliver_sandbox_webhooks
 from payments.webhooks import sweep_due_events
@@ -230,6 +231,31 @@ def test_when_an_event_is_matched_then_it_stands_in_the_story_and_on_the_timelin
     assert (shown.id, shown.title, shown.status) == (event.id, "dispute.open", "handled")
     caused = timeline(Subject(**subject, request_id="request-of-the-provider")).happenings
     assert {one.kind for one in caused} >= {"provider", "money"}
+
+
+def test_when_clients_were_told_then_the_charges_page_leads_to_the_events_and_their_deliveries(customer):
+    payment, event = disputed(customer)
+    ProviderEvent.objects.filter(id=event.id).update(request_id=f"dispute-of-{payment.id}")
+    sweep_due_events(limit=10_000)
+    relay.publish_waiting()
+    told = Event.objects.get(request_id=f"dispute-of-{payment.id}", type="payment.disputed")
+    delivery = WebhookDelivery.objects.create(
+        endpoint_id=uuid7(),
+        event_id=told.id,
+        event_position=told.position,
+        wallet_id=customer.wallet_id,
+        status="failed",
+        attempts=10,
+        attempts_before=0,
+        log=[],
+        created_at=now(),
+        finished_at=now(),
+    )
+
+    html = page_of(browser_of("support"), payment).content.decode()
+
+    assert f"/admin/events/event/{told.id}/change/" in html
+    assert f"/admin/events/webhookdelivery/{delivery.id}/change/" in html
 
 
 def test_when_events_are_narrowed_then_the_list_and_the_file_hold_the_same_rows(customer):
