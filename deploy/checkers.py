@@ -23,7 +23,6 @@ from deploy.local.services import POSTGRES_IN_WHEEL
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements" / "deploy.txt"
 TOOLS = ROOT / ".data" / "checkers"
-PATRONI = "deploy/kubernetes/database/patroni.yml"
 
 
 def check_deployment() -> int:
@@ -39,7 +38,13 @@ def check_deployment() -> int:
     objects = [path for path in manifests if not path.endswith(("kustomization.yaml", ".patch.yaml"))]
     checks: dict[str, Sequence[str]] = {
         "hadolint": [tools("hadolint"), "Dockerfile", "deploy/database/Dockerfile"],
-        "patroni": ["env", *_patroni_variables(), tools("patroni"), "--validate-config", PATRONI],
+        **{
+            f"patroni of {path.parent.name}": [
+                *("env", *_patroni_variables()),
+                *(tools("patroni"), "--validate-config", str(path)),
+            ]
+            for path in sorted((ROOT / "deploy/kubernetes").rglob("patroni.yml"))
+        },
         "compose": [tools("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "compose.yaml"],
         "kubernetes": [
             *(tools("kubernetes-validate"), "--strict", "--quiet"),

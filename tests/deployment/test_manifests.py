@@ -130,7 +130,18 @@ def test_when_patroni_fails_over_then_only_to_what_was_synchronous() -> None:
     assert leader["synchronous_mode_strict"] is True
     assert leader["ttl"] >= leader["loop_wait"] + 2 * leader["retry_timeout"]
     assert leader["postgresql"]["parameters"]["summarize_wal"] == "on"
-    assert list(leader["slots"]) == [SLOT]
+    assert set(leader["slots"]) == {SLOT, "second_region"}
+
+
+def test_when_a_second_region_follows_then_its_members_differ_in_nothing_else() -> None:
+    first, second = (
+        yaml.safe_load((KUBERNETES / folder / "patroni.yml").read_text())
+        for folder in ("database", "standby-region")
+    )
+    follows = second["bootstrap"]["dcs"].pop("standby_cluster")
+
+    assert second == first
+    assert follows["primary_slot_name"] in first["bootstrap"]["dcs"]["slots"]
 
 
 def test_when_compose_configures_then_every_variable_is_one_that_is_read() -> None:

@@ -104,6 +104,7 @@ def _restore_all(loss: Loss, outcome: Outcome) -> Comparison:
     try:
         found = compare(server, loss.mark)
         balance = books_balance(environment_on([server], folder=loss.folder))
+        goes_on = _go_on(loss, server)
     finally:
         server.kill()
     outcome.prove(
@@ -116,10 +117,30 @@ def _restore_all(loss: Loss, outcome: Outcome) -> Comparison:
         f"{took_s:.1f} s from the command to the first write, from an archive of {size}",
         holds=took_s <= LONGEST_RESTORE_S,
     )
+    outcome.prove(
+        f"the restored server is received and backed up again: {goes_on}",
+        holds=goes_on.startswith("4 backups"),
+    )
     outcome.note("acknowledged", found.acknowledged)
     outcome.note("lost", len(found.lost))
     outcome.note("restore_s", round(took_s, 1))
     return found
+
+
+def _go_on(loss: Loss, server: Server) -> str:
+    """Receive from the restored server with an empty spool, take a backup, and prove old and new together."""
+    archive = _copied(loss, "going-on")
+    archive.server = server
+    shutil.rmtree(archive.spool)
+    archive.start_receiver()
+    try:
+        server.demand(SYNCHRONOUS)
+        server.ask("CREATE TABLE written_after (number bigint)")
+        archive.do("full")
+        return archive.do("verify")
+    finally:
+        server.demand("")
+        archive.kill_receiver()
 
 
 def _restore_moment(loss: Loss, outcome: Outcome, *, latest: Comparison) -> None:
