@@ -80,8 +80,8 @@ class Instance:
         return (self.folder / "web.log").read_text(errors="replace")[-1500:]
 
 
-class _Over(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+class Over(http.client.HTTPConnection):
+    """An HTTP connection to a Unix socket."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=5)
@@ -94,7 +94,7 @@ class _Over(http.client.HTTPConnection):
 
 
 def _is_ready(path: Path) -> bool:
-    connection = _Over(path)
+    connection = Over(path)
     try:
         connection.request("GET", "/health/ready", headers={"X-Forwarded-Proto": "https"})
         return connection.getresponse().status == http.client.OK
