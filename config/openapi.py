@@ -126,7 +126,8 @@ class ContractSchema(AutoSchema):
             statuses.add(401)
         if self.scope() != PUBLIC:
             statuses.add(403)
-        if "{" in self.path or self.method in WRITES:
+        if "{" in self.path or self.method in WRITES or self.scope() not in (PUBLIC, AUTHENTICATED):
+            # A list may be narrowed to what isn't the caller's.
             statuses.add(404)
         if self.method in ("POST", "PUT", "PATCH"):
             statuses |= {413, 415}
@@ -134,7 +135,7 @@ class ContractSchema(AutoSchema):
             statuses |= {409, 422}
         if self.method == "POST" and self.path.endswith(PROVIDER_CALLS):
             statuses |= {402, 410, 502, 504}
-        if "session" in self.path or "tokens" in self.path:
+        if any(word in self.path for word in ("session", "tokens", "payment-methods", "auto-top-up")):
             statuses.add(410)
         return sorted(statuses)
 

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.encoding import escape_uri_path
 from redis.exceptions import RedisError
 from rest_framework import exceptions as drf
 from rest_framework.views import APIView
@@ -72,7 +73,7 @@ def problem_body(
         "title": problem.title,
         "status": problem.status,
         "detail": detail or _DEFAULT_DETAILS.get(problem.code) or f"{problem.title}.",
-        "instance": instance,
+        "instance": escape_uri_path(instance),
         "code": problem.code,
         "request_id": request_id,
         "advice": problem.advice,

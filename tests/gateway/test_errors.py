@@ -345,3 +345,11 @@ def test_when_a_problem_is_declared_then_its_texts_are_whole() -> None:
         assert found.explanation.endswith(".")
         assert found.remedy.endswith(".")
         assert not found.title.endswith(".")
+
+
+def test_when_the_path_has_other_than_plain_characters_then_the_instance_is_a_uri_all_the_same(
+    api: Client,
+) -> None:
+    response = api.get("/api/v1/nothing/%C3%BE(%F0%9F%98%80")
+
+    assert response.json()["instance"] == "/api/v1/nothing/%C3%BE(%F0%9F%98%80"

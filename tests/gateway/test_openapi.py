@@ -188,3 +188,16 @@ def test_when_people_read_the_document_then_every_asset_is_the_projects_own(clie
         response = client.get(f"/static/drf_spectacular_sidecar/swagger-ui-dist/{asset}")
         response.close()
         assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        *(("get", path, "404") for path in ("transactions", "payment", "refunds", "events", "admin/refunds")),
+        ("post", "wallet/{wallet_id}/payment-methods", "410"),
+    ],
+)
+def test_when_a_call_names_a_thing_outside_of_its_path_then_its_absence_is_described(
+    document: dict[str, Any], method: str, path: str, status: str
+) -> None:
+    assert status in operations(document)[f"/api/v1/{path}", method]["responses"]

@@ -110,6 +110,12 @@ PARTS: dict[str, Part] = {
         " metrics or an error page; random UUIDs stay readable",
         minutes=3.0,
     ),
+    "fuzz": Part(
+        "Schemathesis on the whole document, 200 examples of each operation and all phases: no 5xx, no break of the schema;"
+        " the parsers of phones' and providers' bytes",
+        minutes=6.0,
+        environment={"ACCESS_TOKEN_LIFETIME_S": "7200"},
+    ),
     "model": Part(
         "Two state machines, 512 × 50 steps each, agree with a model of the book; a refusal changes nothing",
         minutes=3.0,
@@ -117,6 +123,11 @@ PARTS: dict[str, Part] = {
     ),
     "provider_chaos": Part(
         "2,000 top-ups at a provider in a storm, 2,000 jobs under kills, refunds of 1,000 lines raced: each effect once",
+        minutes=4.0,
+        programs=(),
+    ),
+    "mutation": Part(
+        "Twelve mechanisms removed one at a time: a test of `make test` goes red for each",
         minutes=4.0,
         programs=(),
     ),

@@ -1,0 +1,137 @@
+"""Part 8: schemathesis walks the OpenAPI document with tokens and ids that exist; strangers' bytes reach the parsers."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from tests.access.scene import two_customers
+from tests.factories.people import bearer, someone
+from tests.proof.calls import HttpApi
+from tests.proof.parts import Bounds, Figures, PartReport
+from tests.proof.pytest_runs import run_pytest
+from tests.proof.stack import Stack
+from tests.workers.installation import ROOT
+
+EXAMPLES, PARSER_ROUNDS = 200, 20_000
+ROLES = ("user", "admin")
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
+PARSERS = ("tests/payments/schemes/test_fuzz.py", "tests/payments/test_webhook_fuzz.py")
+# Streams never end, and the clock that everybody shares would run away.
+LEFT_OUT = ("/api/v1/events/stream", "/sandbox/clock")
+
+
+def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
+    """Fuzz the API as a customer and as an administrator, then the parsers of what phones and providers send."""
+    asks, own, _foreign = two_customers(lambda who: HttpApi(stack.port, who))
+    wanted = bounds.of(EXAMPLES)
+    figures: Figures = {"examples of each operation in the fuzzing phase": wanted}
+    found: list[str] = []
+    is_complete = True
+    for role in ROLES:
+        token = bearer(asks.who if role == "user" else someone(role))
+        told, broken, was_cut = fuzz_api(
+            stack, token, own, seed=seed, examples=wanted, longest_s=max(60.0, bounds.left_s * 0.4)
+        )
+        figures |= {f"{name}, as {role}": count for name, count in told.items()}
+        found += broken
+        is_complete = is_complete and not was_cut
+    rounds = bounds.of(PARSER_ROUNDS)
+    parsers = run_pytest(
+        stack,
+        [*(name for name in PARSERS if (ROOT / name).exists()), f"--hypothesis-seed={seed}"],
+        variables={"FUZZ_ROUNDS": str(rounds)},
+        longest_s=max(30.0, bounds.left_s),
+    )
+    found += [*parsers.failed, *([parsers.printed[-1500:]] if parsers.failed else [])]
+    figures |= {
+        "parsers' tests held (Hypothesis, not guided by coverage)": parsers.passed,
+        "rounds of each": 0 if parsers.was_cut else rounds,
+    }
+    is_complete = is_complete and not parsers.was_cut
+    return PartReport("fuzz", seed, figures, holds=not found, is_complete=is_complete, found=tuple(found))
+
+
+def fuzz_api(
+    stack: Stack, token: str, ids: dict[str, str], *, seed: int, examples: int, longest_s: float
+) -> tuple[Counter[str], list[str], bool]:
+    """Run schemathesis in all phases; gives what it counted, what broke, and whether its time was over first."""
+    report = stack.folder / "schemathesis.ndjson"
+    report.unlink(missing_ok=True)
+    command = [
+        *(str(Path(sys.executable).with_name("schemathesis")), "run"),
+        f"http://127.0.0.1:{stack.port}/api/schema",
+        *("--header", f"Authorization: {token}"),
+        *("--max-examples", str(examples), "--seed", str(seed), "--workers", "2"),
+        *("--phases", "examples,coverage,fuzzing,stateful"),
+        *("--checks", ",".join(CHECKS)),
+        *("--continue-on-failure", "--no-shrink", "--no-color", "--max-time", str(int(longest_s))),
+        *("--request-timeout", "30", "--generation-database", "none", "--warnings", "off"),
+        *("--suppress-health-check", "all"),
+        *("--report-ndjson-path", str(report)),
+        *(word for path in LEFT_OUT for word in ("--exclude-path", path)),
+    ]
+    environment = {
+        **os.environ,
+        "SCHEMATHESIS_HOOKS": "tests.proof.fuzz_hooks",
+        "FUZZ_IDS": json.dumps(ids),
+        "PYTHONPATH": str(ROOT),
+    }
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=stack.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=longest_s + 120,
+        )
+        printed, was_cut = ended.stdout, ended.returncode not in (0, 1)
+        if was_cut:
+            print(ended.stdout[-1500:], ended.stderr[-1500:])
+    except subprocess.TimeoutExpired:
+        printed, was_cut = "", True
+    told, broken = read_report(report)
+    if "failures" in printed.lower() or "FAILURES" in printed:
+        print(printed[-6000:])
+    return told, broken, was_cut
+
+
+def read_report(file: Path) -> tuple[Counter[str], list[str]]:
+    """Count cases and failed checks in the events that schemathesis wrote."""
+    told: Counter[str] = Counter()
+    broken: list[str] = []
+    operations: set[str] = set()
+    if not file.exists():
+        return told, ["schemathesis wrote no report"]
+    for line in file.read_text().splitlines():
+        for name, event in json.loads(line).items():
+            if name != "ScenarioFinished":
+                continue
+            recorder = event["recorder"]
+            operations.add(str(recorder.get("label")))
+            told["cases"] += len(recorder.get("cases", {}))
+            for response in recorder.get("interactions", {}).values():
+                status = str((response.get("response") or {}).get("status_code", ""))
+                told["answers"] += 1
+                told["5xx"] += status.startswith("5")
+            for checks in recorder.get("checks", {}).values():
+                told["checks"] += len(checks)
+                for check in checks:
+                    if check.get("status") != "failure":
+                        continue
+                    told["checks failed"] += 1
+                    title = (
+                        (check.get("failure_info") or {}).get("failure", {}).get("title", check.get("name"))
+                    )
+                    broken.append(f"{recorder.get('label')}: {title}")
+    told["operations"] = len(operations)
+    return told, sorted(set(broken))
