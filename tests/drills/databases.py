@@ -172,7 +172,8 @@ class Server:
 class Archive:
     """Backups and the log of one server, by the commands that operators use."""
 
-    def __init__(self, folder: Path, *, keys: str, server: Server) -> None:
+    def __init__(self, folder: Path, *, keys: str, server: Server, standby: Server | None = None) -> None:
+        self._servers = [server, standby] if standby else [server]
         self.folder = folder
         self.directory = folder / "archive"
         self.spool = folder / "spool"
@@ -188,8 +189,16 @@ class Archive:
             "BACKUP_KEYS": self.keys,
             "BACKUP_PROGRAMS": str(self.server.programs),
             **self.server.libpq(),
+            **self._hosts(),
             **(changed or {}),
         }
+
+    def _hosts(self) -> dict[str, str]:
+        """Whichever takes writes, where there are two."""
+        if len(self._servers) == 1:
+            return {}
+        ports = ",".join(str(server.port) for server in self._servers)
+        return {"PGHOST": ",".join([LOOPBACK] * 2), "PGPORT": ports, "PGTARGETSESSIONATTRS": "read-write"}
 
     def run(
         self, *arguments: str, changed: Mapping[str, str] | None = None

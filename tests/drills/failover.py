@@ -12,15 +12,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.backup.receiving import APPLICATION_NAME
+from deploy.backup.settings import SLOT
 from deploy.local.ports import free_port
 from deploy.local.postgres import unprivileged
 from tests.drills.application import books_balance, environment_on, prepare, served
 from tests.drills.comparison import compare
-from tests.drills.databases import Server
+from tests.drills.databases import Archive, Server
 from tests.drills.link import Link
 from tests.drills.load import HighWaterMark, Load, Payer
 from tests.drills.outcome import Outcome
-from tests.drills.restore import seeded
+from tests.drills.restore import new_keys, seeded
 
 STANDBY = "standby"
 CUT_S = 1.5
@@ -55,12 +57,48 @@ def drill(*, seconds: float) -> int:
             servers.append(standby)
             primary.demand(f"FIRST 1 ({STANDBY})" if is_synchronous else "")
             both = environment_on([primary, standby], folder=folder, port=port)
-            _fail_over(primary, standby, link, Customers(payers, both), outcome, seconds, is_synchronous)
+            customers = Customers(payers, both)
+            if not is_synchronous:
+                _fail_over(primary, standby, link, customers, outcome, seconds, is_synchronous)
+                continue
+            archive = Archive(folder / "archive", keys=new_keys(), server=primary, standby=standby)
+            try:
+                _receive_from_both(archive, primary, standby)
+                _fail_over(primary, standby, link, customers, outcome, seconds, is_synchronous)
+                _restore_across(archive, standby, folder, outcome)
+            finally:
+                archive.kill_receiver()
     finally:
         for server in servers:
             server.kill()
         shutil.rmtree(folder, ignore_errors=True)
     return outcome.end()
+
+
+def _receive_from_both(archive: Archive, primary: Server, standby: Server) -> None:
+    """Receive the log of whichever is the primary; Patroni keeps the receiver's place on every member."""
+    archive.start_receiver()
+    standby.ask(f"SELECT pg_create_physical_replication_slot('{SLOT}', true)")
+    archive.do("full")
+
+
+def _restore_across(archive: Archive, promoted: Server, folder: Path, outcome: Outcome) -> None:
+    """Prove that the archive goes on over the change of timelines, and holds what both primaries acknowledged."""
+    promoted.wait_for_standby(APPLICATION_NAME)
+    outcome.tell(archive.do("incremental"))
+    archive.kill_receiver()
+    restored = Server(folder, name="restored", made_from=promoted)
+    archive.do("restore", "--into", str(restored.data))
+    try:
+        restored.start()
+        restored.wait_until_recovered()
+        found = compare(restored, HighWaterMark(folder / "acknowledged-synchronous"))
+    finally:
+        restored.kill()
+    outcome.prove(
+        f"the receiver followed the fail-over: restored from its archive, {len(found.lost)} of {found.acknowledged} are lost",
+        holds=found.is_clean,
+    )
 
 
 def copy_of(primary: Server, *, folder: Path, name: str) -> tuple[Server, Link]:
