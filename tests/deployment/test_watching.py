@@ -62,6 +62,18 @@ def test_when_a_dashboard_asks_then_the_metrics_exist(path: Path) -> None:
     assert asked <= offered()
 
 
+def test_when_alerts_are_counted_then_each_has_fired_in_a_test_and_has_kept_still_in_one() -> None:
+    """`make check-deploy` has promtool run them."""
+    told = [
+        case
+        for test in yaml.safe_load((ROOT / "deploy/prometheus/alerts_test.yaml").read_text())["tests"]
+        for case in test["alert_rule_test"]
+    ]
+
+    assert {case["alertname"] for case in told if case["exp_alerts"]} == {rule["alert"] for rule in RULES}
+    assert {case["alertname"] for case in told if not case["exp_alerts"]} == {rule["alert"] for rule in RULES}
+
+
 def test_when_runbooks_are_counted_then_each_belongs_to_an_alert() -> None:
     pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md") if path.stem[0].isupper()}
 
