@@ -1,6 +1,6 @@
 """What customers and staff do all day, for locust; runs in a venv of its own, which knows nothing of Open Wallet.
 
-Each customer registers, logs in, opens a wallet, saves a card and funds the wallet; then everybody reads, pays,
+Each customer, who has an account already, opens a wallet, saves a card and funds the wallet; then everybody reads, pays,
 transfers, holds and refunds at a person's pace. One call in twenty is sent twice, as a phone does that lost its answer.
 """
 
@@ -12,13 +12,13 @@ from uuid import uuid4
 
 from locust import HttpUser, between, events, task
 
-PASSWORD = "correct horse battery staple"
 CARD = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2040, "cvc": "123"}
 FUNDING = 500_000
 SENT_TWICE = 0.05
 API = "/api/v1"
 PERCENTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
 
+accounts: list[dict[str, str]] = json.loads(Path(os.environ["LOAD_ACCOUNTS"]).read_text())
 wallets: list[str] = []
 
 
@@ -59,9 +59,8 @@ class Customer(Caller):
     weight = 19
 
     def on_start(self) -> None:
-        email = f"load-{uuid4()}@example.com"
-        self.post("/auth/register", {"email": email, "password": PASSWORD})
-        self.log_in(email, PASSWORD)
+        account = accounts.pop()
+        self.token, self.renewal = account["access"], account["refresh"]
         self.wallet = self.post("/wallet", {"currency": "USD"})["id"]
         self.card = self.post("/tokens/card", CARD)["id"]
         self.paid: list[str] = []
@@ -97,6 +96,12 @@ class Customer(Caller):
             body = {"from_wallet_id": self.wallet, "to_wallet_id": other}
             body |= {"amount": random.randint(1, 500), "currency": "USD"}
             self.post("/wallet/transfer", body, moves_money=True)
+
+    @task(2)
+    def renew_the_session(self) -> None:
+        pair = self.post("/auth/token/refresh", {"refresh": self.renewal})
+        if pair:
+            self.token, self.renewal = pair["access"], pair["refresh"]
 
     @task(4)
     def fund(self) -> None:
