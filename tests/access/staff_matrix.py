@@ -103,3 +103,74 @@ PAGES: dict[str, tuple[str, ...]] = {
 
 # What is done to one's own account: it is there, unlike the objects of the other actions.
 OWN_ACCOUNT = frozenset({"factor-begin", "factor-confirm"})
+
+# Who does these was shown lately, or is asked again: what moves money, or decides who may.
+PROVED = frozenset(
+    {
+        "adjustment-approve",
+        "adjustments-decide",
+        "factor-begin",
+        "factor-codes",
+        "refund-approve",
+        "refunds-decide",
+        "settlement-break-resolve",
+        "staff-deactivate",
+        "staff-invite",
+        "staff-invite-again",
+        "staff-reactivate",
+        "staff-reset-factor",
+        "staff-role",
+        "staff-unlock",
+        "staff-unlock-address",
+    }
+)
+# Permissions of such decisions; these of their actions ask nobody again, since they move nothing and let nobody in.
+DECIDING = frozenset({"refund:decide", "adjustment:decide", "staff:manage"})
+ASKS_NOBODY = frozenset(
+    {
+        "adjustment",
+        "adjustment-reject",
+        "adjustments",
+        "refund-reject",
+        "settlement-break-propose",
+        "settlement-break-send-back",
+        "settlement-import-new",
+        "staff",
+        "staff-member",
+        "staff-session-end",
+        "staff-sign-out",
+    }
+)
+
+# Django's own screens: which permissions open each model's list, any one of them.
+SCREENS: dict[str, tuple[str, ...]] = {
+    "events.auditentry": ("audit:read",),
+    "events.event": ("event:read",),
+    "events.failedwork": (STAFF,),
+    "events.notification": ("customer:read",),
+    "events.webhookdelivery": ("event:read",),
+    "events.webhookendpoint": ("event:read",),
+    "tokens.paymenttoken": ("token:read",),
+    "transactions.ledgeraccount": ("transaction:read",),
+    "transactions.transaction": ("transaction:read",),
+    "transactions.transfer": ("transaction:read",),
+    "users.serviceclient": ("staff:manage", "audit:read"),
+    "users.user": (STAFF,),
+}
+SCREEN_ACTIONS: dict[str, tuple[str, ...]] = {
+    "events_failedwork_retry": ("settings:manage",),
+    "events_webhookdelivery_redeliver": ("webhook:manage",),
+}
+# Django's other routes: they show nothing of anybody, or only what the screens above do.
+SITE_ROUTES = frozenset(
+    {
+        "app_list",
+        "autocomplete",
+        "index",
+        "jsi18n",
+        "login",
+        "logout",
+        "records",
+        "view_on_site",
+    }
+)

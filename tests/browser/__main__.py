@@ -16,9 +16,10 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.demo import walk_through
 from tests.browser.desk import walk_all
-from tests.browser.pages import CHROMIUM_FLAGS, SIZES, Report, open_all
+from tests.browser.pages import CHROMIUM_FLAGS, PROOF_LASTS_S, SIZES, Report, open_all
 from tests.browser.pictures import make_small
 from tests.browser.scene import make_scene
+from tests.browser.security_journeys import SECURITY_JOURNEYS
 from tests.browser.staff_journeys import STAFF_JOURNEYS
 from tests.journeys.running_stack import Stack, running_stack
 from tests.journeys.test_quick_start import quick_start
@@ -36,7 +37,10 @@ def main() -> int:
         pictures.mkdir(parents=True, exist_ok=True)
         for old in (*pictures.glob("*-1440-*.png"), *pictures.glob("*-390.png")):
             old.unlink()
-    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_stack(Path(folder), STAFF_PROOF_LASTS_S=str(PROOF_LASTS_S)) as stack,
+    ):
         subprocess.run(
             ["bash", "-e", "-c", quick_start()],
             env={"PATH": "/usr/local/bin:/usr/bin:/bin", "API": f"{stack.url}/api/v1"},
@@ -80,7 +84,7 @@ def browse(browser: Any, stack: Stack, pictures: Path | None) -> Report:
     report.expected.clear()
     walk_all(
         browser,
-        STAFF_JOURNEYS,
+        (*STAFF_JOURNEYS, *SECURITY_JOURNEYS),
         base_url=stack.url,
         scene=scene,
         password=stack.password,

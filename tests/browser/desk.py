@@ -77,6 +77,22 @@ class Desk:
         """Type where the cursor is."""
         self.page.keyboard.type(text)
 
+    def fill(self, selector: str, text: str) -> None:
+        """Write into a field, in place of what stood there."""
+        self.page.fill(selector, text)
+
+    def reads(self, selector: str) -> str:
+        """Read what stands there."""
+        return str(self.page.locator(selector).first.inner_text())
+
+    def opens(self, path: str) -> None:
+        """Follow a link that came from elsewhere."""
+        self.page.goto(f"{self.base_url}{path}")
+
+    def waits(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        self.page.wait_for_timeout(seconds * 1000)
+
     def sees(self, text: str) -> None:
         """Wait until the page shows it."""
         self.page.get_by_text(text).first.wait_for()

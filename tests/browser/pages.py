@@ -26,6 +26,8 @@ SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 # Between and beyond the two, a page has to fit, too.
 OTHER_WIDTHS = (1920, 1100, 768)
 THEMES = ("light", "dark")
+# Long enough to approve something after a log-in, and short enough to wait for.
+PROOF_LASTS_S = 30
 PUBLIC_PAGES = {
     "front": "/",
     "demo": "/demo/",
