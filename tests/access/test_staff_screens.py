@@ -50,31 +50,36 @@ def test_when_screens_are_listed_then_each_declares_what_the_matrix_says() -> No
 
 
 @pytest.mark.parametrize("role", sorted(STAFF_ROLES))
-@pytest.mark.parametrize("label", sorted(SCREENS))
-def test_when_a_role_opens_a_screen_then_its_permission_decides(db: None, label: str, role: str) -> None:
+def test_when_a_role_opens_a_screen_then_its_permission_decides(db: None, role: str) -> None:
     client = Client()
     client.force_login(someone(role))
 
-    answer = client.get(reverse(f"admin:{label.replace('.', '_')}_changelist"))
+    statuses = {
+        label: client.get(reverse(f"admin:{label.replace('.', '_')}_changelist")).status_code
+        for label in SCREENS
+    }
 
-    assert (answer.status_code != 403) is holds(role, SCREENS[label])
-    assert answer.status_code < 500
+    assert {label for label, status in statuses.items() if status != 403} == {
+        label for label, permissions in SCREENS.items() if holds(role, permissions)
+    }
+    assert max(statuses.values()) < 500
 
 
 @pytest.mark.parametrize("role", sorted(STAFF_ROLES))
-@pytest.mark.parametrize("label", sorted(SCREENS))
-@pytest.mark.parametrize("action", ["add", "delete", "change"])
-def test_when_a_role_would_change_a_row_then_nothing_moves(
-    db: None, label: str, role: str, action: str
-) -> None:
+def test_when_a_role_would_change_a_row_then_nothing_moves(db: None, role: str) -> None:
     client = Client()
     client.force_login(someone(role))
-    ids = [] if action == "add" else [uuid7()]
+    statuses = {}
 
     with nothing_moves():
-        answer = client.post(reverse(f"admin:{label.replace('.', '_')}_{action}", args=ids), {"post": "yes"})
+        for label in SCREENS:
+            for action in ("add", "delete", "change"):
+                path = reverse(
+                    f"admin:{label.replace('.', '_')}_{action}", args=[] if action == "add" else [uuid7()]
+                )
+                statuses[path] = client.post(path, {"post": "yes"}).status_code
 
-    assert answer.status_code in (302, 403)
+    assert {path for path, status in statuses.items() if status not in (302, 403)} == set()
 
 
 @pytest.mark.parametrize("role", sorted(STAFF_ROLES))

@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from config.value_forms import Rate
+from events.models import AuditEntry
 from tests.users.conftest import PASSWORD
 from users.login_attempts import address_subject, admit, forget_old_attempts
 from users.models import LoginAttempts
@@ -163,3 +164,50 @@ def test_when_sixteen_guess_at_once_then_exactly_three_are_looked_at(committed: 
 
     assert admitted.count(True) == 3
     assert LoginAttempts.objects.get(subject=account).attempts == 16
+
+
+@pytest.mark.django_db
+def test_when_log_ins_fail_then_each_is_in_the_trail_whoever_it_was_and_the_lock_out_once(
+    post: Any, new_user: Any
+) -> None:
+    user = new_user(role="support")
+    for host in range(3):
+        fail(user.email, f"192.0.2.{host}")
+    fail("nobody@example.com", "192.0.2.3")
+    for _ in range(3):
+        post("/auth/token", {"email": user.email, "password": PASSWORD})
+
+    entries = AuditEntry.objects.filter(actor="anybody").order_by("id")
+
+    told = [(entry.action, entry.object_type, entry.reason) for entry in entries]
+    assert told == [
+        *[("login.failed", "user", "wrong password")] * 3,
+        ("login.failed", "user", "unknown account"),
+        ("login.locked", "login_user", ""),
+    ]
+    assert [entry.object_id for entry in entries][:3] == [str(user.id)] * 3
+    assert entries.last().address == "127.0.0.1"
+    kept = str([(entry.object_id, entry.before, entry.after) for entry in entries])
+    assert [secret for secret in ("nobody", PASSWORD, "something else") if secret in kept] == []
+
+
+@pytest.mark.django_db
+def test_when_staff_fail_at_the_log_in_page_then_they_are_told_how_long_to_wait(
+    client: Any, new_user: Any
+) -> None:
+    user = new_user(role="admin")
+    with time_machine.travel(NINE, tick=False):
+        for host in range(3):
+            fail(user.email, f"192.0.2.{host}")
+
+    with time_machine.travel(NINE + timedelta(seconds=60), tick=False):
+        form = {"username": user.email, "password": PASSWORD}
+        answers = [
+            client.post("/admin/login/", form),
+            client.post("/admin/login/", {**form, "username": "nobody@example.com"}),
+        ]
+
+    assert [answer.status_code for answer in answers] == [429, 200]
+    assert answers[0]["Retry-After"] == "540"
+    assert "wait 9 min. (rate_limited)" in answers[0].content.decode()
+    assert "open the back office" in answers[1].content.decode()
