@@ -56,8 +56,8 @@ class AuditEntryView(serializers.Serializer[Any]):
     from_state = serializers.CharField(allow_null=True)
     to_state = serializers.CharField(allow_null=True)
     reason = serializers.CharField(allow_blank=True)
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.DictField(allow_null=True)
+    after = serializers.DictField(allow_null=True)
     request_id = serializers.CharField(allow_blank=True)
     address = serializers.CharField(allow_blank=True)
 

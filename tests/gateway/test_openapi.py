@@ -201,3 +201,18 @@ def test_when_a_call_names_a_thing_outside_of_its_path_then_its_absence_is_descr
     document: dict[str, Any], method: str, path: str, status: str
 ) -> None:
     assert status in operations(document)[f"/api/v1/{path}", method]["responses"]
+
+
+def test_when_a_value_may_be_absent_then_its_schema_allows_null_in_one_way_alone(
+    document: dict[str, Any],
+) -> None:
+    def choices(node: Any) -> list[list[Any]]:
+        if isinstance(node, list):
+            return [found for inner in node for found in choices(inner)]
+        if not isinstance(node, dict):
+            return []
+        own = [node["oneOf"]] if isinstance(node.get("oneOf"), list) else []
+        return own + [found for inner in node.values() for found in choices(inner)]
+
+    # An empty schema allows everything, null too, so that null would match two of the one.
+    assert [one for one in choices(document) if {} in one] == []
