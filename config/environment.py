@@ -58,7 +58,10 @@ class Environment:
     port: int = variable("The port that the web server listens on.", port, 8000)
     host: str = variable("The address that the web server listens on.", text, "127.0.0.1")
     database_url: str = variable(
-        "The PostgreSQL database, as the application's role.", url("postgres", "postgresql"), secret=True
+        "The PostgreSQL database, as the application's role; with several hosts and "
+        "`target_session_attrs=read-write` the one that takes writes.",
+        url("postgres", "postgresql"),
+        secret=True,
     )
     database_owner_url: str = variable(
         "The same database as its owner, who migrates and makes partitions; `DATABASE_URL` when empty.",
