@@ -92,7 +92,7 @@ STAFF_PAGES = {
 FIRST_IN = {"provider_event": "/admin/provider-events/"}
 WAITS_FOR_FIRST_S = 60
 # Django's screens look alike, and so do pages that find nothing: of those some are kept as pictures.
-PICTURED = ({*PUBLIC_PAGES, *STAFF_PAGES} - {"nothing", "search-empty"}) | {
+PICTURED = ({*PUBLIC_PAGES, *STAFF_PAGES} - {"nothing", "search-empty", "second-factor-show"}) | {
     "events-auditentry",
     "events-webhookendpoint",
     "transactions-transfer-one",
@@ -224,7 +224,10 @@ def open_all(
     """Open every page in every size and theme; `pictures` is a folder for screenshots."""
     report = Report()
     for size, (width, height) in SIZES.items():
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=THEMES[0])
+        # Without motion a theme is there at once when it is switched to.
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=THEMES[0], reduced_motion="reduce"
+        )
         pages = list(PUBLIC_PAGES.items())
         for stage in ("public", "staff"):
             if stage == "staff":
