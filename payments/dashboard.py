@@ -9,22 +9,24 @@ from django.conf import settings
 from django.core.cache import cache
 
 from events.clock import now
-from payments.hour_figures import hour_of, id_bounds
-from transactions.integrity import PROOFS, prove
-from transactions.prepared import run
+from payments.hour_figures import ask, hour_of, id_bounds
+from transactions.integrity import BREAKS_CREDIT_LINE, BREAKS_FLOOR
 
 PERIODS: Final = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
 """Days of each period, which ends now and begins at a full hour; `today` begins at midnight in UTC, and so does the day
 before it."""
 
 # These read the accounts alone; `check_books` runs the others, which read each line of the book.
-CHEAP_PROOFS: Final = ("floors_hold", "debts_are_below_the_credit_line")
+CHEAP_PROOFS: Final = ("float_is_ledger", "floors_hold", "debts_are_below_the_credit_line")
 
+# One pass over the accounts, for the float and for the proofs that look at each account alone.
 FLOAT: Final = (
-    "SELECT currency, coalesce(sum(balance) FILTER (WHERE NOT rolled_up), 0)::bigint,"
-    " -(coalesce(sum(balance) FILTER (WHERE rolled_up), 0))::bigint FROM ("
-    " SELECT currency, rolled_up, balance FROM transactions_ledgeraccount UNION ALL"
-    " SELECT a.currency, true, d.amount FROM transactions_delta AS d"
+    "SELECT currency, coalesce(sum(balance) FILTER (WHERE NOT rolled_up), 0)::bigint,"  # noqa: S608 - constants alone
+    " -(coalesce(sum(balance) FILTER (WHERE rolled_up), 0))::bigint, coalesce(bool_or(breaks_floor), false),"
+    " coalesce(bool_or(breaks_credit_line), false) FROM ("
+    f" SELECT currency, rolled_up, balance, ({BREAKS_FLOOR}) AS breaks_floor,"
+    f"   ({BREAKS_CREDIT_LINE}) AS breaks_credit_line FROM transactions_ledgeraccount UNION ALL"
+    " SELECT a.currency, true, d.amount, false, false FROM transactions_delta AS d"
     "   JOIN transactions_ledgeraccount AS a ON a.id = d.account_id) AS book GROUP BY currency ORDER BY currency"
 )
 # Closed hours are rolled up; what stands beyond them is read from the book. What moved counts once: a transfer between
@@ -108,22 +110,29 @@ def dashboard(period: str, *, at: datetime | None = None) -> dict[str, Any]:
     # Hours before this one are rolled up.
     closed = max(before, min(_closed_to(), hour_of(until)))
     # One statement reads both sides of the float, so that money under way is on either both sides or none.
-    books = _float()
+    accounts = ask(FLOAT, ())
     sides = (since, before, closed, since)
     first_id, _ = id_bounds(closed, until)
-    wallets = run(WALLETS, (*sides, closed, until))[0]
-    charges = run(CHARGES, (*sides, closed, until))
-    volume = run(VOLUME, (*sides, first_id, closed, until))
+    wallets = ask(WALLETS, (*sides, closed, until))[0]
+    charges = ask(CHARGES, (*sides, closed, until))
+    volume = ask(VOLUME, (*sides, first_id, closed, until))
     recent = max(closed, since)
-    active = run(ACTIVE, (id_bounds(recent, until)[0], recent, until, since, since))[0][0]
-    active_before = run(ACTIVE_BEFORE, (since, PERIODS[period], since - timedelta(hours=1)))
-    refunds = run(WAITING_REFUNDS, ())
-    unknown = run(UNKNOWN, ())[0]
-    backlog = run(BACKLOG, ())
-    breaks = run(BREAKS, ())[0]
-    broken = [proof.name for proof in PROOFS if proof.name in CHEAP_PROOFS and prove(proof, most=1)]
-    if any(row["difference"] for row in books):
-        broken.insert(0, "float_is_ledger")
+    active = ask(ACTIVE, (id_bounds(recent, until)[0], recent, until, since, since))[0][0]
+    active_before = ask(ACTIVE_BEFORE, (since, PERIODS[period], since - timedelta(hours=1)))
+    refunds = ask(WAITING_REFUNDS, ())
+    unknown = ask(UNKNOWN, ())[0]
+    backlog = ask(BACKLOG, ())
+    breaks = ask(BREAKS, ())[0]
+    books = [
+        {"currency": currency, "float": wallets, "ledger": others, "difference": wallets - others}
+        for currency, wallets, others, *_broken in accounts
+    ]
+    is_broken = (
+        any(row["difference"] for row in books),
+        any(row[3] for row in accounts),
+        any(row[4] for row in accounts),
+    )
+    broken = [name for name, is_so in zip(CHEAP_PROOFS, is_broken, strict=True) if is_so]
     return {
         "period": period,
         "since": since,
@@ -160,7 +169,7 @@ def dashboard(period: str, *, at: datetime | None = None) -> dict[str, Any]:
         "reconciliation": {**_waiting(breaks[0], [breaks[1]], until), "last_report_at": breaks[2]},
         "invariants": {
             "state": "broken" if broken else "holding",
-            "checked": ["float_is_ledger", *CHEAP_PROOFS],
+            "checked": list(CHEAP_PROOFS),
             "broken": broken,
         },
     }
@@ -177,16 +186,9 @@ def _bounds(period: str, until: datetime) -> tuple[datetime, datetime]:
 
 
 def _closed_to() -> datetime:
-    rows = run("SELECT next_hour FROM payments_figuresplace WHERE id = 1", ())
+    rows = ask("SELECT next_hour FROM payments_figuresplace WHERE id = 1", ())
     moment: datetime = rows[0][0] if rows else datetime.min.replace(tzinfo=UTC)
     return moment
-
-
-def _float() -> list[dict[str, Any]]:
-    return [
-        {"currency": currency, "float": wallets, "ledger": others, "difference": wallets - others}
-        for currency, wallets, others in run(FLOAT, ())
-    ]
 
 
 def _volume(rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:

@@ -4,15 +4,15 @@ An hour is closed once nobody can write into it any more; what changes in it aft
 told by the audit trail, and the hour is counted anew as a whole. Whoever reads adds what stands beyond the closed hours.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from events.clock import now
-from transactions.prepared import run
 
 HOURS_AT_ONCE: Final = 24
 HOURS_IN_RUN: Final = 24 * 60
@@ -71,11 +71,10 @@ _BUSY_HOURS: Final = (
 )
 # Nobody has been noted beyond this hour yet, so that a window needs a beginning alone.
 _CLOSE: Final = (
-    "UPDATE payments_hourfigures SET"
-    "   active_1d = (SELECT count(*) FROM payments_customeractivity WHERE last_hour >= %s),"
-    "   active_7d = (SELECT count(*) FROM payments_customeractivity WHERE last_hour >= %s),"
-    "   active_30d = (SELECT count(*) FROM payments_customeractivity WHERE last_hour >= %s),"
-    "   active_90d = (SELECT count(*) FROM payments_customeractivity WHERE last_hour >= %s) WHERE hour = %s"
+    "UPDATE payments_hourfigures AS h SET active_1d = a.d1, active_7d = a.d7, active_30d = a.d30, active_90d = a.d90"
+    " FROM (SELECT count(*) FILTER (WHERE last_hour >= %s) AS d1, count(*) FILTER (WHERE last_hour >= %s) AS d7,"
+    "   count(*) FILTER (WHERE last_hour >= %s) AS d30, count(*) AS d90 FROM payments_customeractivity"
+    "   WHERE last_hour >= %s) AS a WHERE h.hour = %s"
 )
 _CHANGED: Final = (
     "WITH told AS (SELECT object_type, object_id::uuid AS id FROM events_auditentry WHERE id > %s"
@@ -104,6 +103,16 @@ def roll_up_figures(*, at: datetime | None = None) -> int:
     return done
 
 
+def ask(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Run a statement that is planned anew for its values, and read its rows.
+
+    How much stands in a span of time decides how it is read; a plan for any span reads the whole book.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
 def id_bounds(since: datetime, until: datetime) -> tuple[UUID, UUID]:
     """Give ids around all that were made in between: they begin with the machine's time (RFC 9562, UUIDv7).
 
@@ -121,14 +130,14 @@ def hour_of(moment: datetime) -> datetime:
 
 
 def _roll_up_some(at: datetime) -> tuple[int, bool]:
-    place = run(
+    place = ask(
         "SELECT next_hour, audit_to FROM payments_figuresplace WHERE id = 1 FOR UPDATE SKIP LOCKED", ()
     )
     if not place:
         return 0, _begin(at)
     next_hour, audit_to = place[0]
     seen_to = _id_at(datetime.now(UTC) - _lag())
-    changed = [hour for (hour,) in run(_CHANGED, (audit_to, next_hour, next_hour))]
+    changed = [hour for (hour,) in ask(_CHANGED, (audit_to, next_hour, next_hour))]
     for hour in changed:
         _count(hour, hour + _HOUR)
     last = min(hour_of(at - _lag()), next_hour + HOURS_AT_ONCE * _HOUR)
@@ -136,7 +145,7 @@ def _roll_up_some(at: datetime) -> tuple[int, bool]:
     if hours:
         _count(next_hour, last)
         _close(next_hour, last)
-    run(
+    ask(
         "UPDATE payments_figuresplace SET next_hour = %s, audit_to = %s WHERE id = 1",
         (max(next_hour, last), max(audit_to, seen_to)),
     )
@@ -145,10 +154,10 @@ def _roll_up_some(at: datetime) -> tuple[int, bool]:
 
 def _begin(at: datetime) -> bool:
     """Start with the hour of the first account or line; tell whether there is anything to count."""
-    first = run(_FIRST_MOMENT, ())[0][0]
-    if first is None or run("SELECT 1 FROM payments_figuresplace WHERE id = 1", ()):
+    first = ask(_FIRST_MOMENT, ())[0][0]
+    if first is None or ask("SELECT 1 FROM payments_figuresplace WHERE id = 1", ()):
         return False
-    run(
+    ask(
         "INSERT INTO payments_figuresplace (id, next_hour, audit_to) VALUES (1, %s, %s) ON CONFLICT DO NOTHING",
         (hour_of(min(first, at)), _id_at(datetime.now(UTC) - _lag())),
     )
@@ -156,24 +165,24 @@ def _begin(at: datetime) -> bool:
 
 
 def _count(since: datetime, until: datetime) -> None:
-    run(_COUNT_VOLUME, (*id_bounds(since, until), since, until))
-    run(_COUNT_REST, (since, until) * 3)
+    ask(_COUNT_VOLUME, (*id_bounds(since, until), since, until))
+    ask(_COUNT_REST, (since, until) * 3)
 
 
 def _close(since: datetime, until: datetime) -> None:
     """Note, hour by hour, who has moved money, and how many had within the days before."""
-    busy = {hour for (hour,) in run(_BUSY_HOURS, (*id_bounds(since, until), since, until))}
+    busy = {hour for (hour,) in ask(_BUSY_HOURS, (*id_bounds(since, until), since, until))}
     while since < until:
         end = since + _HOUR
         if since in busy:
-            run(_NOTE_ACTIVE, (since, *id_bounds(since, end), since, end))
-        run(_CLOSE, (*(end - timedelta(days=days) for days in WINDOWS_DAYS), since))
+            ask(_NOTE_ACTIVE, (since, *id_bounds(since, end), since, end))
+        ask(_CLOSE, (*(end - timedelta(days=days) for days in WINDOWS_DAYS), since))
         since = end
 
 
 def _lag() -> timedelta:
     """Tell how far behind now everything has been committed."""
-    oldest = run(_OLDEST_WRITER, ())[0][0]
+    oldest = ask(_OLDEST_WRITER, ())[0][0]
     return SLACK + (oldest or timedelta())
 
 
