@@ -49,6 +49,11 @@ _DEFAULT_DETAILS = {
 }
 
 
+# The server ends a transaction that its client has left alone, on a machine with far too much to do: all is rolled
+# back, as with a lost connection, but the driver counts it among its own bugs.
+_ENDED_BY_SERVER = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
+
+
 def is_for_people(request: HttpRequest) -> bool:
     """Whether a person's browser asks for a page, rather than a program for data."""
     path = request.path_info
@@ -216,7 +221,7 @@ def answer_for(
     if isinstance(
         failure,
         OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError | RedisError,
-    ):
+    ) or isinstance(failure.__cause__ or failure, _ENDED_BY_SERVER):
         # A lock or statement that took too long, a deadlock, a lost connection: all rolled back as a whole.
         log.warning("unavailable", reason=type(failure.__cause__ or failure).__name__, exc_info=failure)
         return problem_answer(request, "unavailable")

@@ -36,6 +36,9 @@ FAILURES: dict[str, Exception] = {
     "busy": psycopg.errors.LockNotAvailable("canceling statement due to lock timeout"),
     "deadlock": psycopg.errors.DeadlockDetected("deadlock detected"),
     "serialization": psycopg.errors.SerializationFailure("could not serialize access"),
+    "idle": psycopg.errors.IdleInTransactionSessionTimeout(
+        "terminating connection due to idle-in-transaction"
+    ),
     "slow": psycopg.errors.QueryCanceled("canceling statement due to statement timeout"),
     "range": DataError("bigint out of range"),
     "redis": RedisConnectionError("refused"),

@@ -141,6 +141,7 @@ def test_when_a_refusal_is_declared_then_the_table_has_its_code() -> None:
         ("deadlock", 503, "unavailable", "The service is busy. Send the same request again."),
         ("serialization", 503, "unavailable", "The service is busy. Send the same request again."),
         ("slow", 503, "unavailable", "The service is busy. Send the same request again."),
+        ("idle", 503, "unavailable", "The service is busy. Send the same request again."),
         ("redis", 503, "unavailable", "The service is busy. Send the same request again."),
         ("range", 400, "validation_error", "The request is not valid."),
         ("missing", 404, "not_found", "There is no such object."),
