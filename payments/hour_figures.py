@@ -15,8 +15,8 @@ from django.db import connection, transaction
 from events.clock import now
 
 HOURS_AT_ONCE: Final = 24
-HOURS_IN_RUN: Final = 24 * 60
-"""What one run closes at most: history is caught up with in a few of them."""
+HOURS_IN_RUN: Final = 24 * 14
+"""What one run closes at most: half a year is caught up with in a quarter of an hour."""
 
 WINDOWS_DAYS: Final = (1, 7, 30, 90)
 
