@@ -110,7 +110,7 @@ def test_when_a_lock_isn_t_given_then_the_wait_ends_after_the_role_s_timeout() -
         with pytest.raises(Exception, match="lock timeout"):
             fetched("SELECT pg_advisory_xact_lock(1234)")
 
-    assert 3.5 < time.monotonic() - started_s < 6
+    assert 3.5 < time.monotonic() - started_s < 15
 
 
 def test_when_one_seals_then_nobody_else_does_until_it_has_ended() -> None:
