@@ -99,9 +99,11 @@ PICTURED = ({*PUBLIC_PAGES, *STAFF_PAGES} - {"nothing", "search-empty", "second-
 }
 # What a script draws, and what shows that it is done.
 DRAWN_LATER = {"api": ".opblock"}
-# Amounts in the columns of a table that don't stand on the right, as the parts of a number have to.
+# Cells that are an amount, rather than tell of one, and don't stand on the right, as the parts of a number have to.
 AMOUNTS_NOT_RIGHT = """[...document.querySelectorAll("table.listing td")]
-  .filter((cell) => cell.querySelector(".amount") && !["right", "end"].includes(getComputedStyle(cell).textAlign))
+  .filter((cell) => cell.querySelector(".amount"))
+  .filter((cell) => cell.textContent.trim().startsWith(cell.querySelector(".amount").textContent.trim()))
+  .filter((cell) => !["right", "end"].includes(getComputedStyle(cell).textAlign))
   .map((cell) => cell.textContent.trim().slice(0, 60))"""
 # What leads somewhere or does something has no use on paper.
 PRINTED_NEEDLESSLY = """[".side", ".bar .search", ".pager", ".filter-bar", ".trail", ".head-actions"]
