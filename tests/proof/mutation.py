@@ -70,7 +70,7 @@ MUTANTS: dict[str, Mutant] = {
         "config/gateway/scopes.py",
         "        return scope == AUTHENTICATED or any(",
         "        return scope is not None or any(",
-        ("tests/gateway/test_scopes.py",),
+        ("tests/access/test_matrix.py",),
     ),
     "signature check": Mutant(
         "payments/senders/timed_signatures.py",
