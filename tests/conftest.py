@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import cache
@@ -20,6 +21,10 @@ from transactions.integrity import check_books
 # `direct` is there only while the tests run through a pooler (`make drill-pgbouncer`).
 ALIASES = {"default": "DATABASE_URL", "owner": "DATABASE_OWNER_URL", "direct": "DATABASE_DIRECT_URL"}
 _REAL_CONNECT = socket.socket.connect
+
+# An example that takes long on a busy machine is no fault.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def _connect_to_this_machine_only(self: socket.socket, address: Any) -> None:

@@ -22,8 +22,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         PostgreSQL says so by itself (14 and newer), so that a fail-over is noticed without a question.
         """
-        opened = self.connection if self.alias == PRIMARY else None
-        if opened is not None and opened.pgconn.parameter_status(b"in_hot_standby") == b"on":
+        opened = self.connection
+        if opened is None or opened.closed:
+            return False
+        if self.alias == PRIMARY and opened.pgconn.parameter_status(b"in_hot_standby") == b"on":
             return False
         return super().is_usable()
 

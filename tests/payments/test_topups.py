@@ -2,12 +2,13 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Barrier
 
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from events.models import AuditEntry, OutboxEntry
 from payments.models import Payment, SandboxCharge
@@ -501,8 +502,9 @@ def test_when_the_connection_is_lost_after_the_charge_then_the_call_is_not_answe
         if step is not Step.CHARGE_ANSWERED:
             return
         if is_killed:
-            with connections["owner"].cursor() as owner:
-                owner.execute(
+            # Another connection of the same role: ending a stranger's would need more rights.
+            with closing(connection.copy()) as beside, beside.cursor() as cursor:
+                cursor.execute(
                     "SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid]
                 )
         else:

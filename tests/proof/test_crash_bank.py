@@ -27,7 +27,5 @@ def test_when_database_web_and_provider_are_killed_under_load_then_what_was_ackn
     assert (report["holds"], report["is_complete"]) == (True, True)
     figures = report["figures"]
     assert (figures["operations answered"] >= 100, figures["kills"]) == (True, 3)
-    assert {figures[f"kills of {name}"] for name in ("postgres", "web", "worker", "valkey", "provider")} == {
-        1
-    }
+    assert [figures[f"kills of {name}"] for name in ("postgres", "web", "provider")] == [1, 1, 1]
     assert (figures["acknowledged and lost"], figures["doubled"]) == (0, 0)

@@ -55,10 +55,10 @@ def test_when_it_is_changed_without_a_decision_or_after_it_then_the_guard_refuse
         executed(f"UPDATE {TABLE} SET {change} WHERE status = '{where}'")
 
 
-@pytest.mark.parametrize("attack", ["DELETE FROM", "TRUNCATE"])
-def test_when_it_is_removed_then_the_guard_refuses(adjustments, attack):
+@pytest.mark.parametrize(("attack", "rest"), [("DELETE FROM", ""), ("TRUNCATE", "CASCADE")])
+def test_when_it_is_removed_then_the_guard_refuses(adjustments, attack, rest):
     with pytest.raises(DatabaseError, match="only ever appended"):
-        executed(f"{attack} {TABLE}")
+        executed(f"{attack} {TABLE} {rest}")
 
 
 CHECKS = {
