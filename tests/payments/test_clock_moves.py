@@ -81,7 +81,9 @@ def test_when_a_wallet_s_time_is_moved_then_only_its_own_runs_ahead(customer):
     own = Client().get(f"/sandbox/clock?wallet_id={customer.wallet_id}").json()
     everybody = Client().get("/sandbox/clock").json()
 
-    assert (moved["ahead_s"], own["ahead_s"], everybody["ahead_s"]) == (40 * DAY, 40 * DAY, 0)
+    # The clock goes to a moment, and goes on from there once all that is due has run.
+    assert 40 * DAY - 30 <= moved["ahead_s"] <= 40 * DAY
+    assert (own["ahead_s"], everybody["ahead_s"]) == (moved["ahead_s"], 0)
     assert (moved["ran"], moved["wallet_id"]) == ([], str(customer.wallet_id))
     entry = AuditEntry.objects.get(object_type="clock", object_id=str(customer.wallet_id))
     assert (entry.action, entry.actor) == ("clock.moved", "sandbox")

@@ -15,7 +15,7 @@ KEPT = ("HOME", "LANG", "PATH", "TMPDIR", "OPEN_WALLET_PG_BIN")
 def test_when_database_web_and_provider_are_killed_under_load_then_what_was_acknowledged_is_there_once(
     tmp_path: Path,
 ) -> None:
-    file, size = tmp_path / "report.json", "0.005"
+    file, size = tmp_path / "report.json", "0.0025"
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
 
     command = [sys.executable, "-m", "tests.proof.part", "crash_bank", str(SEED), "inf", size, str(file)]
@@ -26,6 +26,6 @@ def test_when_database_web_and_provider_are_killed_under_load_then_what_was_ackn
     assert report["found"] == [], ended.stdout
     assert (report["holds"], report["is_complete"]) == (True, True)
     figures = report["figures"]
-    assert (figures["operations answered"] >= 100, figures["kills"]) == (True, 3)
+    assert (figures["operations answered"] >= 50, figures["kills"]) == (True, 3)
     assert [figures[f"kills of {name}"] for name in ("postgres", "web", "provider")] == [1, 1, 1]
     assert (figures["acknowledged and lost"], figures["doubled"]) == (0, 0)
