@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -229,7 +230,11 @@ class RefundQueueViewSet(StrictViewSet):
     }
     keys: ClassVar = {"approve": "accepted", "reject": "accepted"}
 
-    @extend_schema(summary="List all refunds", parameters=[RefundQueueQuery], responses={200: RefundPage})
+    @extend_schema(
+        summary="List all refunds",
+        parameters=[RefundQueueQuery],
+        responses={(200, "application/json"): RefundPage, (200, "text/csv"): OpenApiTypes.STR},
+    )
     def list(self, request: Request) -> HttpResponseBase:
         """Refunds of all customers, newest first; as a CSV file with `format=csv`."""
         query = RefundQueueQuery.read(request)

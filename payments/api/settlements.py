@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -332,7 +333,10 @@ class SettlementBreakViewSet(StrictViewSet):
     }
     keys: ClassVar = {"propose": "accepted", "resolve": "accepted", "send_back": "accepted"}
 
-    @extend_schema(parameters=[BreakQuery], responses=BreakPage)
+    @extend_schema(
+        parameters=[BreakQuery],
+        responses={(200, "application/json"): BreakPage, (200, "text/csv"): OpenApiTypes.STR},
+    )
     def list(self, request: Request) -> HttpResponseBase:
         """List breaks, newest first; as a CSV file with `format=csv`."""
         query = BreakQuery.read(request)

@@ -78,6 +78,25 @@ def test_when_an_operation_is_described_then_its_scope_key_and_problems_are_told
                 assert "X-Request-ID" in answer["headers"]
 
 
+def test_when_a_list_can_be_had_as_csv_then_its_answer_is_described_as_csv_too(
+    document: dict[str, Any],
+) -> None:
+    offered = {
+        (path, method): operation
+        for (path, method), operation in operations(document).items()
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] == "format" and "csv" in parameter["schema"].get("enum", [])
+    }
+
+    assert {
+        "/api/v1/admin/adjustments",
+        "/api/v1/admin/reconciliation/breaks",
+        "/api/v1/admin/refunds",
+    } <= {path for path, _method in offered}
+    for call, operation in offered.items():
+        assert {"application/json", "text/csv"} <= set(operation["responses"]["200"]["content"]), call
+
+
 def test_when_a_call_needs_a_key_then_the_document_says_so(document: dict[str, Any]) -> None:
     from django.urls import get_resolver
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -145,7 +146,10 @@ class AdjustmentViewSet(StrictViewSet):
     }
     keys = {"create": "required", "approve": "accepted", "reject": "accepted"}
 
-    @extend_schema(parameters=[AdjustmentQuery], responses=AdjustmentPage)
+    @extend_schema(
+        parameters=[AdjustmentQuery],
+        responses={(200, "application/json"): AdjustmentPage, (200, "text/csv"): OpenApiTypes.STR},
+    )
     def list(self, request: Request) -> HttpResponseBase:
         """List adjustments, newest first; as a CSV file with `format=csv`."""
         query = AdjustmentQuery.read(request)
