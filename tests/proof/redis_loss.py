@@ -32,6 +32,8 @@ def lose(stack: Stack, victim: str, rng: random.Random) -> None:
     if rng.random() < 0.5:
         stack.keep_down(victim, for_s=rng.uniform(*GONE_FOR_S))
         return
+    # The loss before this one gave it no time to start.
+    stack.wait_until_ready(victim)
     with redis.Redis.from_url(stack.environment["REDIS_URL"]) as store:
         store.flushall()
     time.sleep(0.1)
