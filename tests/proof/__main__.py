@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         print(report.paragraph(taken[-1]), flush=True)
         report.keep(taken, folder=given.keep)
     print(f"\nThe figures are in {given.keep}.")
-    return 0 if all(one.report.holds for one in taken) else 1
+    return 0 if all(one.report.holds and one.report.tried for one in taken) else 1
 
 
 def _run(name: str, *, seed: int, seconds: float, size: float) -> PartReport:
@@ -70,7 +70,7 @@ def _run(name: str, *, seed: int, seconds: float, size: float) -> PartReport:
         text = Path(file.name).read_text()
     if not text:
         return PartReport(
-            name, seed, {}, holds=False, found=(f"the part ended with code {ended.returncode}",)
+            name, seed, {}, holds=False, tried=0, found=(f"the part ended with code {ended.returncode}",)
         )
     kept = json.loads(text)
     return PartReport(**{**kept, "found": tuple(kept["found"])})

@@ -41,9 +41,11 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     require_all_listed(tally, document)
     asks, own, foreign = two_customers(lambda who: HttpApi(stack.port, who))
     roles = {role: HttpApi(stack.port, someone(role)) for role in sorted(ROLES)}
+    asked = 0
     for (method, path), call in MATRIX.items():
         if bounds.is_over:
             break
+        asked += 1
         for slot in [*re.findall(r"{(\w+)}", path), *call.foreign]:
             _ask_as_customer(tally, asks, method, path, call, slot, own, foreign)
             _ask_as_roles(tally, roles, method, path, call, slot, own, foreign)
@@ -54,6 +56,7 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
         seed,
         dict(tally),
         holds=not tally.found,
+        tried=asked,
         is_complete=not bounds.is_over,
         found=tuple(tally.found),
     )

@@ -88,7 +88,13 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
         found.append(f"{masked} of {len(ids)} random UUIDs are masked")
     is_complete = operations == len(MATRIX)
     return PartReport(
-        "card_numbers", seed, figures, holds=not found, is_complete=is_complete, found=tuple(found)
+        "card_numbers",
+        seed,
+        figures,
+        holds=not found,
+        tried=sent,
+        is_complete=is_complete,
+        found=tuple(found),
     )
 
 

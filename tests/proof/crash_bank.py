@@ -145,7 +145,9 @@ def campaign(
     }
     connections.close_all()
     is_complete = going.done >= wanted and going.kills.total() >= kills
-    return PartReport(name, seed, figures, holds=not found, is_complete=is_complete, found=tuple(found))
+    return PartReport(
+        name, seed, figures, holds=not found, tried=going.done, is_complete=is_complete, found=tuple(found)
+    )
 
 
 def _strike_evenly(

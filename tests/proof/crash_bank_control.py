@@ -21,4 +21,6 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     is_red = not found.holds and int(found.figures["acknowledged and lost"]) > 0
     figures = {**found.figures, "the bank says": "broken" if not found.holds else "nothing"}
     missed = () if is_red else ("a database that loses what it acknowledged went unnoticed", *found.found)
-    return PartReport(found.name, seed, figures, holds=is_red, is_complete=True, found=missed)
+    return PartReport(
+        found.name, seed, figures, holds=is_red, tried=found.tried, is_complete=True, found=missed
+    )

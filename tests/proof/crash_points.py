@@ -54,7 +54,13 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     figures["kills before a statement, and again on resume"] = kills
     is_complete = done == wanted and not bounds.is_over and not named.was_cut
     return PartReport(
-        "crash_points", seed, figures, holds=not found, is_complete=is_complete, found=tuple(found)
+        "crash_points",
+        seed,
+        figures,
+        holds=not found,
+        tried=named.passed + kills,
+        is_complete=is_complete,
+        found=tuple(found),
     )
 
 

@@ -35,13 +35,14 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     wanted = bounds.of(EXAMPLES)
     figures: Figures = {"examples of each operation in the fuzzing phase": wanted}
     found: list[str] = []
-    is_complete = True
+    is_complete, answers = True, 0
     for role in ROLES:
         token = bearer(asks.who if role == "user" else someone(role))
         told, broken, was_cut = fuzz_api(
             stack, token, own, seed=seed, examples=wanted, longest_s=max(60.0, bounds.left_s * 0.4)
         )
         figures |= {f"{name}, as {role}": count for name, count in told.items()}
+        answers += told["answers"]
         found += broken
         is_complete = is_complete and not was_cut
     rounds = bounds.of(PARSER_ROUNDS)
@@ -57,7 +58,15 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
         "rounds of each": 0 if parsers.was_cut else rounds,
     }
     is_complete = is_complete and not parsers.was_cut
-    return PartReport("fuzz", seed, figures, holds=not found, is_complete=is_complete, found=tuple(found))
+    return PartReport(
+        "fuzz",
+        seed,
+        figures,
+        holds=not found,
+        tried=answers + parsers.passed,
+        is_complete=is_complete,
+        found=tuple(found),
+    )
 
 
 def fuzz_api(

@@ -93,6 +93,7 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
         seed,
         dict(tally.figures),
         holds=not tally.found,
+        tried=tally.figures["attempts of the worker"],
         is_complete=tally.figures["hostile targets"] >= 40,
         found=tuple(tally.found),
     )

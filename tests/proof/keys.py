@@ -81,7 +81,13 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     }
     is_complete = all(tally.kept[name] >= wanted for name in MONEY_CALLS)
     return PartReport(
-        "keys", seed, dict(figures), holds=not tally.found, is_complete=is_complete, found=tuple(tally.found)
+        "keys",
+        seed,
+        dict(figures),
+        holds=not tally.found,
+        tried=sum(tally.kept.values()),
+        is_complete=is_complete,
+        found=tuple(tally.found),
     )
 
 

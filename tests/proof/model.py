@@ -31,4 +31,6 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
         "steps of each machine at most": steps,
         "seeds": f"{seed} to {seed + max(number - 1, 0)}",
     }
-    return PartReport("model", seed, figures, holds=not found, is_complete=done >= wanted, found=tuple(found))
+    return PartReport(
+        "model", seed, figures, holds=not found, tried=done, is_complete=done >= wanted, found=tuple(found)
+    )

@@ -123,7 +123,13 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     killed = len(figures)
     figures = {"mechanisms removed": tried, "noticed": killed, **figures}
     return PartReport(
-        "mutation", seed, figures, holds=not found, is_complete=tried == len(MUTANTS), found=tuple(found)
+        "mutation",
+        seed,
+        figures,
+        holds=not found,
+        tried=tried,
+        is_complete=tried == len(MUTANTS),
+        found=tuple(found),
     )
 
 

@@ -34,7 +34,9 @@ def main(name: str, seed: int, bounds: Bounds, file: Path) -> None:
                 print(
                     told, "\n".join(stack.last_words(program)[-500:] for program in stack.programs), sep="\n"
                 )
-                found = PartReport(name, seed, {}, holds=False, found=(told.strip().splitlines()[-1],))
+                found = PartReport(
+                    name, seed, {}, holds=False, tried=0, found=(told.strip().splitlines()[-1],)
+                )
             if not found.holds:
                 # The whole of a traceback is in one line of the log.
                 errors = [line for line in stack.said().splitlines() if '"level":"error"' in line]

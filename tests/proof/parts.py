@@ -12,7 +12,7 @@ MOST_FINDINGS, LONGEST_FINDING = 20, 600
 class PartReport:
     """What a part found.
 
-    `holds` says that nothing broke; `is_complete` that all of it was tried before the time ran out. A figure is
+    `holds` says that nothing broke in what was `tried`; `is_complete` that all of it was tried before the time ran out. A figure is
     a count that was taken in this run, never one that was asked for.
     """
 
@@ -20,6 +20,8 @@ class PartReport:
     seed: int
     figures: Figures
     holds: bool
+    tried: int
+    """How much of what it is to prove was tried, in its own unit; 0 when it was cut off before the first."""
     is_complete: bool = True
     found: tuple[str, ...] = ()
     """What broke, a sentence each; empty where it holds."""

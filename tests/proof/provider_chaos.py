@@ -20,7 +20,7 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     variables = {"CHAOS_SEED": str(seed), **{name: str(size) for name, size in sizes.items()}}
     figures: Figures = {}
     found: list[str] = []
-    is_complete = True
+    is_complete, passed = True, 0
     for name, file in (
         ("top-ups in the storm", "tests/journeys/chaos_payments.py"),
         ("jobs under kills, refunds raced", "tests/workers/chaos.py"),
@@ -29,6 +29,7 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
             stack, ["--capture=no", file], variables=variables, longest_s=max(20.0, bounds.left_s)
         )
         is_complete = is_complete and not outcome.was_cut
+        passed += outcome.passed
         found += [*outcome.failed, *([outcome.printed[-1500:]] if outcome.failed else [])]
         figures[name] = (
             "cut off"
@@ -40,5 +41,11 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
                 figures[line.partition(" ")[0]] = line.partition(" ")[2]
     figures |= {name.removeprefix("CHAOS_").lower().replace("_", " "): size for name, size in sizes.items()}
     return PartReport(
-        "provider_chaos", seed, figures, holds=not found, is_complete=is_complete, found=tuple(found)
+        "provider_chaos",
+        seed,
+        figures,
+        holds=not found,
+        tried=passed,
+        is_complete=is_complete,
+        found=tuple(found),
     )

@@ -18,7 +18,7 @@ HEAD = """# What the campaign found
 `make soak` tries to make Open Wallet lose a cent, on the real stack and from outside, and writes this page; what each part does
 stands in [tests/proof](../../tests/proof/README.md). Each line is the last run of its part, with the seed that repeats its dice.
 **held**: nothing broke in what was tried. **in part**: the time that was given ran out before the full size was reached; the
-figures are what was reached. The dates, the machine and all figures are in [latest.json](latest.json) too.
+figures are what was reached. **not run**: it ran out before anything was tried, so nothing is proved. The dates, the machine and all figures are in [latest.json](latest.json) too.
 
 | part | what is proved | outcome | figures | seed, minutes taken | command |
 | --- | --- | --- | --- | --- | --- |
@@ -39,6 +39,8 @@ class Taken:
     def outcome(self) -> str:
         if not self.report.holds:
             return "**broken**"
+        if not self.report.tried:
+            return "not run"
         return "held" if self.report.is_complete and self.size >= 1 else "held, in part"
 
     def kept(self) -> dict[str, Any]:
@@ -47,7 +49,7 @@ class Taken:
             **self.report.kept(),
             "outcome": self.outcome.strip("*"),
             "took_s": round(self.took_s, 1),
-            "minutes_given": round(self.minutes, 2),
+            "minutes_given": round(self.minutes, 4),
             "size": self.size,
             "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine(),
@@ -100,6 +102,12 @@ def _row(name: str, kept: dict[str, Any]) -> str:
         kept["outcome"],
         figures_in_words(kept["figures"]),
         f"{kept['seed']}, {kept['took_s'] / 60:.1f}",
-        f'`make soak ARGS="{name} --seed {kept["seed"]}"`',
+        f"`{_command(name, kept)}`",
     )
     return f"| {' | '.join(cells)} |\n"
+
+
+def _command(name: str, kept: dict[str, Any]) -> str:
+    """Write what repeats this very run, alone: its dice, its share of the full size, and its time."""
+    given = f"{name} --seed {kept['seed']} --size {kept['size']:g} --minutes {kept['minutes_given']:g}"
+    return f'make soak ARGS="{given}"'

@@ -77,6 +77,7 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
         seed,
         dict(tally.figures),
         holds=not tally.found,
+        tried=tally.figures["calls with them"],
         is_complete=is_complete,
         found=tuple(tally.found),
     )

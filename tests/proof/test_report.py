@@ -1,0 +1,37 @@
+"""What the campaign says of its parts."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.proof import report
+from tests.proof.parts import PartReport
+from tests.proof.report import Taken
+
+
+def taken(*, holds: bool = True, tried: int = 5, is_complete: bool = True, size: float = 1.0) -> Taken:
+    found = PartReport("model", 7, {}, holds=holds, tried=tried, is_complete=is_complete)
+    return Taken(found, took_s=60.0, minutes=1.5, size=size)
+
+
+@pytest.mark.parametrize(
+    ("one", "outcome"),
+    [
+        (taken(), "held"),
+        (taken(is_complete=False), "held, in part"),
+        (taken(size=0.5), "held, in part"),
+        (taken(tried=0, is_complete=False), "not run"),
+        (taken(tried=0), "not run"),
+        (taken(holds=False), "**broken**"),
+        (taken(holds=False, tried=0), "**broken**"),
+    ],
+)
+def test_when_a_part_is_reported_then_it_never_says_more_than_was_tried(one: Taken, outcome: str) -> None:
+    assert one.outcome == outcome
+
+
+def test_when_a_run_is_kept_then_its_command_repeats_it(tmp_path: Path) -> None:
+    report.keep([taken(size=0.125)], folder=tmp_path)
+
+    page = (tmp_path / "README.md").read_text()
+    assert '`make soak ARGS="model --seed 7 --size 0.125 --minutes 1.5"`' in page
