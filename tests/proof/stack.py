@@ -1,6 +1,6 @@
 """The real stack for one part: PostgreSQL, Valkey, web, worker, beat, and a payment provider, each of which can be killed.
 
-PostgreSQL syncs as in production. Kills come from the thread that started the stack: PostgreSQL, run as root, asks
+PostgreSQL syncs as in production. What runs ends with the part, however that ends: its undertaker sees to it. Kills come from the thread that started the stack: PostgreSQL, run as root, asks
 the kernel to end it with that thread.
 """
 
@@ -22,6 +22,7 @@ from deploy.local.ports import free_port
 from deploy.local.postgres import Cluster, find_programs
 from deploy.local.programs import Program
 from deploy.local.services import POSTGRES_IN_WHEEL, VALKEY_IN_WHEEL
+from deploy.local.undertaker import Undertaker
 from deploy.local.valkey import KeyValueServer, find_server
 from tests.contracts.fake_stripe import KEY
 from tests.proof.parts import Part
@@ -36,6 +37,7 @@ class Stack(Installation):
     """One installation; `environment` leads to it, `port` is where it answers."""
 
     def __init__(self, folder: Path, *, part: Part) -> None:
+        self._undertaker = Undertaker()
         self.folder = folder
         self.data = DataDirectory(folder / "data")
         self.data.path.mkdir(parents=True)
@@ -147,6 +149,15 @@ class Stack(Installation):
         """Read all that the programs have written to their logs."""
         return "\n".join(path.read_text(errors="replace") for path in sorted(self.data.logs.glob("*.log")))
 
+    def stop(self) -> None:
+        """End everything."""
+        super().stop()
+        self._undertaker.dismiss()
+
+    def _start(self, name: str) -> None:
+        super()._start(name)
+        self._undertaker.note_start(self._running[name].pid)
+
     def _end(self, name: str) -> None:
         children = _children(self._running[name].pid)
         super()._end(name)
@@ -159,6 +170,7 @@ class Stack(Installation):
         until = time.monotonic() + LONGEST_END_S
         while any(_lives(pid) for pid in children) and time.monotonic() < until:
             time.sleep(0.01)
+        self._undertaker.note_end(self._running[name].pid)
 
 
 @contextmanager
