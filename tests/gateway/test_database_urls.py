@@ -53,6 +53,7 @@ def test_when_the_server_is_a_standby_then_its_connection_isnt_used_again(
     class Demoted:
         """The connection as it would be after a change of roles."""
 
+        closed = False
         pgconn = type("Server", (), {"parameter_status": staticmethod(lambda name: b"on")})
 
     monkeypatch.setattr(primary, "connection", Demoted())
