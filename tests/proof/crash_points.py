@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
-from django.db import connections
+from django.db import connection, connections
 from django.test.utils import setup_test_environment
 
+from config.postgresql.base import DatabaseWrapper
 from events.clock import now
 from payments.reconciliation import sweep_due_payments
 from payments.steps import Step
@@ -20,6 +21,7 @@ from tests.proof.money_calls import MONEY_CALLS, Payer, Sent, left_behind
 from tests.proof.parts import Bounds, PartReport
 from tests.proof.pytest_runs import run_pytest
 from tests.proof.stack import Stack
+from transactions.prepared import Wire
 
 NAMED_STEPS = (
     "tests/payments/test_crash_points.py",
@@ -47,11 +49,11 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
         if bounds.is_over:
             break
         statements, broken = kill_at_each_statement(payer, name, bounds)
-        figures[f"statements of {name}"] = statements
+        figures[f"places of {name}"] = statements
         kills += 2 * statements
         found += broken
         done += 1
-    figures["kills before a statement, and again on resume"] = kills
+    figures["kills before a statement or the answer, and again on resume"] = kills
     is_complete = done == wanted and not bounds.is_over and not named.was_cut
     return PartReport(
         "crash_points",
@@ -65,7 +67,10 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
 
 
 def kill_at_each_statement(payer: Payer, name: str, bounds: Bounds) -> tuple[int, list[str]]:
-    """Kill a call before its first statement, its second and so on, twice each; the third try has one effect."""
+    """Kill a call before its first statement, its second and so on, twice each; the third try has one effect.
+
+    The last kill comes after all statements, before the answer. Gives how many places there were, and what broke.
+    """
     prepare = MONEY_CALLS[name]
     quiet = prepare(payer)
     before = left_behind()
@@ -73,14 +78,14 @@ def kill_at_each_statement(payer: Payer, name: str, bounds: Bounds) -> tuple[int
     after = left_behind()
     once = {what: after[what] - before[what] for what in after}
     found: list[str] = []
-    for number in range(1, total + 1):
+    for number in range(1, total + 2):
         if bounds.is_over:
             return number - 1, found
         sent, key = prepare(payer), f"killed-{name.replace(' ', '-')}-{number}"
         before = left_behind()
         for _ in range(2):
             ended = killed_before(number, lambda sent=sent, key=key: _call(sent, key))
-            if ended not in (-signal.SIGKILL, 0):
+            if ended != -signal.SIGKILL:
                 found.append(f"{name}, statement {number}: the child ended with {ended}")
             sweep_due_payments(limit=10_000, at=now() + LATER)
         status = _call(sent, key)
@@ -89,7 +94,7 @@ def kill_at_each_statement(payer: Payer, name: str, bounds: Bounds) -> tuple[int
         left = {what: after[what] - before[what] for what in after}
         if not 200 <= status < 300 or left != once:
             found.append(f"{name}, killed twice before statement {number}: {status}, left {left}, not {once}")
-    return total, found
+    return total + 1, found
 
 
 def _call(sent: Sent, key: str) -> int:
@@ -111,7 +116,7 @@ def counted(run: Callable[[], Any]) -> int:
 
 
 def killed_before(number: int, run: Callable[[], Any]) -> int:
-    """Run in a child that dies of SIGKILL before its statement `number`; tells how it ended."""
+    """Run in a child that dies of SIGKILL before its statement `number`, or before it answers; tells how it ended."""
 
     def child() -> None:
         seen = 0
@@ -120,10 +125,14 @@ def killed_before(number: int, run: Callable[[], Any]) -> int:
             nonlocal seen
             seen += 1
             if seen == number:
-                os.kill(os.getpid(), signal.SIGKILL)
+                die_at_once()
 
+        # What it takes to connect isn't the call's.
+        connection.ensure_connection()
         with _watched(die):
             run()
+        # Who resumes may have less to do; and the last place of all is here, before the answer.
+        die_at_once()
 
     connections.close_all()
     process = multiprocessing.get_context("fork").Process(target=child)
@@ -136,12 +145,22 @@ def killed_before(number: int, run: Callable[[], Any]) -> int:
     return process.exitcode
 
 
+def die_at_once() -> None:
+    """End this process as a kill from outside does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class _watched:  # noqa: N801 - reads as a statement: `with _watched(count):`
-    """Tell of each statement and commit of psycopg right before it is sent."""
+    """Tell of each statement, BEGIN and COMMIT right before it is sent, by whichever way it goes."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self.tell = tell
-        self.kept = [(psycopg.Cursor, "execute"), (psycopg.Connection, "commit")]
+        self.kept: list[tuple[type, str]] = [
+            (psycopg.Cursor, "execute"),
+            (psycopg.Cursor, "copy"),
+            (Wire, "run"),
+            (DatabaseWrapper, "_command"),
+        ]
         self.originals = [getattr(owner, name) for owner, name in self.kept]
 
     def __enter__(self) -> None:

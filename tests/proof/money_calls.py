@@ -18,8 +18,8 @@ REASON = {"reason": "asked for"}
 # nothing, its failure) isn't an effect.
 _LEFT_BEHIND = {
     "keys": "SELECT count(*) FROM transactions_idempotencykey",
-    "transfers": "SELECT count(*) FROM transactions_transfer",
-    "lines": "SELECT count(*) FROM transactions_transaction",
+    "transfers": "SELECT count(*) FROM transactions_transfer WHERE status <> 'failed'",
+    "lines": "SELECT count(*) FROM transactions_transaction WHERE status <> 'failed'",
     "holds": "SELECT count(*) FROM transactions_hold",
     "adjustments": "SELECT count(*) FROM wallets_adjustment",
     "refunds": "SELECT count(*) FROM payments_refund",

@@ -1,4 +1,4 @@
-"""What is printed of a part, and what is kept in `docs/proof`: one JSON file and one table."""
+"""What is printed of a part, and what is kept in `docs/proof`: one JSON file, and one page of tables."""
 
 import json
 import os
@@ -13,15 +13,15 @@ from tests.proof.parts import PARTS, PartReport
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "proof"
+RUNS_KEPT = 2
 HEAD = """# What the campaign found
 
 `make soak` tries to make Open Wallet lose a cent, on the real stack and from outside, and writes this page; what each part does
-stands in [tests/proof](../../tests/proof/README.md). Each line is the last run of its part, with the seed that repeats its dice.
-**held**: nothing broke in what was tried. **in part**: the time that was given ran out before the full size was reached; the
-figures are what was reached. **not run**: it ran out before anything was tried, so nothing is proved. The dates, the machine and all figures are in [latest.json](latest.json) too.
+stands in [tests/proof](../../tests/proof/README.md). Of each part the last run is kept, and the last one before it whose dice
+had another seed. **held**: nothing broke in what was tried. **in part**: the time that was given ran out before the full size was
+reached; the figures are what was reached. **not run**: it ran out before anything was tried, so nothing is proved. The machine and
+the findings are in [latest.json](latest.json) too.
 
-| part | what is proved | outcome | figures | seed, minutes taken | command |
-| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -68,10 +68,7 @@ def machine() -> dict[str, Any]:
 
 def figures_in_words(figures: dict[str, Any]) -> str:
     """Write the figures in one line."""
-    return ", ".join(
-        f"{name} {value:,}" if isinstance(value, int | float) else f"{name} {value}"
-        for name, value in figures.items()
-    )
+    return ", ".join(f"{name} {_in_words(value)}" for name, value in figures.items())
 
 
 def paragraph(taken: Taken) -> str:
@@ -85,29 +82,57 @@ def paragraph(taken: Taken) -> str:
 
 
 def keep(taken: Sequence[Taken], *, folder: Path) -> None:
-    """Write these parts beside those of earlier runs."""
+    """Write these runs beside the earlier ones: of each part the newest, and the newest with another seed."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "latest.json"
-    before: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    latest = {**before, **{one.report.name: one.kept() for one in taken}}
-    latest = {name: latest[name] for name in PARTS if name in latest}
-    file.write_text(json.dumps(latest, indent=2, ensure_ascii=False) + "\n")
-    (folder / "README.md").write_text(HEAD + "".join(_row(name, one) for name, one in latest.items()))
+    known: dict[str, list[dict[str, Any]]] = json.loads(file.read_text()) if file.exists() else {}
+    for one in taken:
+        others = [run for run in known.get(one.report.name, []) if run["seed"] != one.report.seed]
+        known[one.report.name] = [one.kept(), *others][:RUNS_KEPT]
+    known = {name: known[name] for name in PARTS if name in known}
+    file.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+    (folder / "README.md").write_text(page(known))
 
 
-def _row(name: str, kept: dict[str, Any]) -> str:
-    cells = (
-        f"`{name}`",
-        PARTS[name].proves,
-        kept["outcome"],
-        figures_in_words(kept["figures"]),
-        f"{kept['seed']}, {kept['took_s'] / 60:.1f}",
-        f"`{_command(name, kept)}`",
-    )
-    return f"| {' | '.join(cells)} |\n"
+def page(known: dict[str, list[dict[str, Any]]]) -> str:
+    """Write the page: all parts with their outcomes, then the figures of each, a column for each run."""
+    twice = [name for name, runs in known.items() if [run["outcome"] for run in runs] == ["held"] * RUNS_KEPT]
+    lines = [
+        f"**{len(twice)} of {len(PARTS)} parts held at full size with two seeds.**\n",
+        "| part | what is proved | last run | another seed |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, part in PARTS.items():
+        told = [_outcome(run) for run in known.get(name, [])]
+        told += ["not kept"] * (RUNS_KEPT - len(told))
+        lines.append(f"| [`{name}`](#{name}) | {part.proves} | {' | '.join(told)} |")
+    for name, runs in known.items():
+        lines += ["", f"## {name}", "", f"{PARTS[name].proves}.", ""]
+        lines += _table(runs)
+        lines += ["", *(f"    {_command(name, run)}" for run in runs)]
+        lines += ["", *(f"- seed {run['seed']} found: {text}" for run in runs for text in run["found"])]
+    return HEAD + "\n".join(lines).rstrip() + "\n"
 
 
-def _command(name: str, kept: dict[str, Any]) -> str:
+def _outcome(run: dict[str, Any]) -> str:
+    return f"{run['outcome']}, seed {run['seed']}, {run['took_s'] / 60:.1f} min, {run['ended_at'][:10]}"
+
+
+def _table(runs: Sequence[dict[str, Any]]) -> list[str]:
+    names = dict.fromkeys(name for run in runs for name in run["figures"])
+    columns = " | ".join(f"seed {run['seed']}" for run in runs)
+    lines = [f"| figure | {columns} |", f"| --- |{' --- |' * len(runs)}"]
+    for name in names:
+        cells = " | ".join(_in_words(run["figures"].get(name, "")) for run in runs)
+        lines.append(f"| {name} | {cells} |")
+    return lines
+
+
+def _in_words(value: float | str) -> str:
+    return value.replace("|", "\\|") if isinstance(value, str) else f"{value:,}"
+
+
+def _command(name: str, run: dict[str, Any]) -> str:
     """Write what repeats this very run, alone: its dice, its share of the full size, and its time."""
-    given = f"{name} --seed {kept['seed']} --size {kept['size']:g} --minutes {kept['minutes_given']:g}"
+    given = f"{name} --seed {run['seed']} --size {run['size']:g} --minutes {run['minutes_given']:g}"
     return f'make soak ARGS="{given}"'

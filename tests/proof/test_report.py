@@ -5,12 +5,21 @@ from pathlib import Path
 import pytest
 
 from tests.proof import report
-from tests.proof.parts import PartReport
+from tests.proof.parts import PARTS, Figures, PartReport
 from tests.proof.report import Taken
 
 
-def taken(*, holds: bool = True, tried: int = 5, is_complete: bool = True, size: float = 1.0) -> Taken:
-    found = PartReport("model", 7, {}, holds=holds, tried=tried, is_complete=is_complete)
+def taken(
+    *,
+    holds: bool = True,
+    tried: int = 5,
+    is_complete: bool = True,
+    size: float = 1.0,
+    seed: int = 7,
+    examples: int = 0,
+) -> Taken:
+    figures: Figures = {"examples": examples}
+    found = PartReport("model", seed, figures, holds=holds, tried=tried, is_complete=is_complete)
     return Taken(found, took_s=60.0, minutes=1.5, size=size)
 
 
@@ -35,3 +44,25 @@ def test_when_a_run_is_kept_then_its_command_repeats_it(tmp_path: Path) -> None:
 
     page = (tmp_path / "README.md").read_text()
     assert '`make soak ARGS="model --seed 7 --size 0.125 --minutes 1.5"`' in page
+
+
+def test_when_a_part_is_run_with_other_seeds_then_the_newest_two_stand_side_by_side(tmp_path: Path) -> None:
+    report.keep([taken(seed=1, examples=1)], folder=tmp_path)
+    report.keep([taken(seed=2, examples=2000)], folder=tmp_path)
+
+    report.keep([taken(seed=3, examples=3000)], folder=tmp_path)
+
+    page = (tmp_path / "README.md").read_text()
+    assert "| examples | 3,000 | 2,000 |" in page
+    assert f"**1 of {len(PARTS)} parts held at full size with two seeds.**" in page
+
+
+def test_when_a_seed_is_run_again_then_its_earlier_run_is_replaced(tmp_path: Path) -> None:
+    report.keep([taken(seed=1, examples=1)], folder=tmp_path)
+    report.keep([taken(seed=2, examples=2)], folder=tmp_path)
+
+    report.keep([taken(seed=1, holds=False, examples=3)], folder=tmp_path)
+
+    page = (tmp_path / "README.md").read_text()
+    assert "| examples | 3 | 2 |" in page
+    assert f"**0 of {len(PARTS)} parts held at full size with two seeds.**" in page
