@@ -43,7 +43,7 @@ def test_when_a_run_is_kept_then_its_command_repeats_it(tmp_path: Path) -> None:
     report.keep([taken(size=0.125)], folder=tmp_path)
 
     page = (tmp_path / "README.md").read_text()
-    assert '`make soak ARGS="model --seed 7 --size 0.125 --minutes 1.5"`' in page
+    assert 'make soak ARGS="model --seed 7 --size 0.125 --minutes 1.5"' in page
 
 
 def test_when_a_part_is_run_with_other_seeds_then_the_newest_two_stand_side_by_side(tmp_path: Path) -> None:
