@@ -58,6 +58,10 @@ class Part:
     """One line of the campaign. Its module `tests.proof.<name>` has `run(stack, seed, bounds) -> PartReport`."""
 
     proves: str
+    promise: str
+    """What of SECURITY.md it stands for."""
+    shows: tuple[str, ...]
+    """The figures that SECURITY.md shows."""
     minutes: float
     """Its share of a campaign of `WHOLE_MINUTES`."""
     programs: tuple[str, ...] = ("web", "worker", "beat")
@@ -70,14 +74,31 @@ class Part:
     """Variables of the application other than those of `make run`."""
 
 
+LOST = "nothing acknowledged is lost or doubled"
+THEIRS = "nobody reads or changes what isn't theirs"
+CARDS = "a card number is in the vault and nowhere else"
+FAULTS = "nothing that is sent is answered by a fault"
+NOTICED = "the tests would notice"
+
 PARTS: dict[str, Part] = {
     "crash_bank": Part(
         "20,000 mixed operations over HTTP with 100 SIGKILLs: nothing acknowledged is lost or doubled",
+        promise=LOST,
+        shows=(
+            "operations answered",
+            "kills",
+            "acknowledged and lost",
+            "doubled",
+            "reads that agreed",
+            "reads that summed wrong",
+        ),
         minutes=10.0,
         has_provider=True,
     ),
     "crash_bank_control": Part(
         "With `synchronous_commit=off` the same bank goes red",
+        promise=LOST,
+        shows=("operations answered", "kills", "acknowledged and lost", "the bank says"),
         minutes=2.5,
         has_provider=True,
         postgres={"synchronous_commit": "off"},
@@ -85,56 +106,116 @@ PARTS: dict[str, Part] = {
     "crash_points": Part(
         "Every named step of every money flow and every statement of every money call, killed there and again on resume:"
         " one effect each",
+        promise=LOST,
+        shows=(
+            "tests that kill at a named step",
+            "kills before a statement or the answer, and again on resume",
+        ),
         minutes=3.0,
         programs=(),
     ),
     "keys": Part(
         "One key, 8 racers, every money call: one effect and identical bytes, also after kill, flush and restart",
+        promise=LOST,
+        shows=(
+            "answers",
+            "keys answered in different ways",
+            "keys asked again afterwards, with the same and another body",
+        ),
         minutes=9.0,
     ),
     "access": Part(
         "Every operation × every id × foreign owners and every role: nothing read, nothing written, equal 404 bodies;"
         " every model's fields posted to every write",
+        promise=THEIRS,
+        shows=(
+            "operations of the document",
+            "foreign ids refused",
+            "calls of roles without the permission refused",
+            "fields refused by name",
+            "calls after which no table had changed",
+        ),
         minutes=2.0,
         programs=("web",),
     ),
     "tokens_of_access": Part(
         "Forged and stale access tokens open nothing, a rotation of keys refuses no valid one, and one of eight spends a"
         " refresh token",
+        promise=THEIRS,
+        shows=(
+            "forged or stale tokens",
+            "of those not refused with 401",
+            "calls with valid tokens during the rotation",
+            "valid tokens refused",
+            "refresh tokens spent by eight",
+            "winners",
+        ),
         minutes=2.5,
     ),
     "hostile_urls": Part(
         "Webhook targets that lead inside, by address, name, rebinding or redirect, are never connected to",
+        promise=THEIRS,
+        shows=("hostile targets", "attempts of the worker", "connections to hostile targets"),
         minutes=1.5,
     ),
     "card_numbers": Part(
         "1,000 card numbers × 4 forms × every operation × body, query, path and header: none in a table, Valkey, a log,"
         " metrics or an error page; random UUIDs stay readable",
+        promise=CARDS,
+        shows=(
+            "numbers",
+            "forms of each",
+            "requests",
+            "numbers in tables",
+            "numbers in Valkey",
+            "numbers in logs",
+            "numbers in metrics",
+            "numbers in error pages",
+            "random UUIDs",
+            "of them masked",
+        ),
         minutes=3.0,
     ),
     "fuzz": Part(
         "Schemathesis on the whole document, 200 examples of each operation and all phases: no 5xx, no break of the schema;"
         " the parsers of phones' and providers' bytes",
+        promise=FAULTS,
+        shows=(
+            "answers, as user",
+            "5xx, as user",
+            "checks failed, as user",
+            "answers, as admin",
+            "5xx, as admin",
+            "checks failed, as admin",
+        ),
         minutes=6.0,
         environment={"ACCESS_TOKEN_LIFETIME_S": "7200"},
     ),
     "model": Part(
         "Two state machines, 512 × 50 steps each, agree with a model of the book; a refusal changes nothing",
+        promise=LOST,
+        shows=("examples of each", "steps of each example"),
         minutes=3.0,
         programs=(),
     ),
     "provider_chaos": Part(
         "2,000 top-ups at a provider in a storm, 2,000 jobs under kills, refunds of 1,000 lines raced: each effect once",
+        promise=LOST,
+        shows=("top-ups in the storm", "jobs under kills, refunds raced", "charged"),
         minutes=4.0,
         programs=(),
     ),
     "mutation": Part(
         "Twelve mechanisms removed one at a time: a test of `make test` goes red for each",
+        promise=NOTICED,
+        shows=("mechanisms removed", "noticed"),
         minutes=4.0,
         programs=(),
     ),
     "redis_loss": Part(
         "The bank goes on while Valkey is gone for seconds or forgets everything, and all that was due is done",
+        promise=LOST,
+        shows=("operations answered", "kills", "acknowledged and lost", "doubled"),
         minutes=2.0,
         has_provider=True,
     ),

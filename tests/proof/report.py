@@ -13,6 +13,8 @@ from tests.proof.parts import PARTS, PartReport
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "proof"
+SECURITY = ROOT / "SECURITY.md"
+TABLE_HEAD = "| promise | part | seed, day | found | command |\n| --- | --- | --- | --- | --- |\n"
 RUNS_KEPT = 2
 HEAD = """# What the campaign found
 
@@ -92,6 +94,34 @@ def keep(taken: Sequence[Taken], *, folder: Path) -> None:
     known = {name: known[name] for name in PARTS if name in known}
     file.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n")
     (folder / "README.md").write_text(page(known))
+    if folder == FOLDER:
+        text = SECURITY.read_text()
+        SECURITY.write_text(text.replace(table_in(text), promises(known)))
+
+
+def table_in(text: str) -> str:
+    """Give the table of what was tried as it stands in SECURITY.md."""
+    begins = text.index(TABLE_HEAD)
+    return text[begins : text.index("\n\n", begins) + 1]
+
+
+def promises(known: dict[str, list[dict[str, Any]]]) -> str:
+    """Write the table of SECURITY.md: each promise, what stands for it, and the figures of each kept run."""
+    rows = []
+    for promise in dict.fromkeys(part.promise for part in PARTS.values()):
+        for name in (one for one, part in PARTS.items() if part.promise == promise):
+            command = f'`make soak ARGS="{name}"`'
+            for run in known.get(name, []):
+                shown = {
+                    figure: run["figures"][figure] for figure in PARTS[name].shows if figure in run["figures"]
+                }
+                told = f"{run['outcome']}: {figures_in_words(shown)}"
+                rows.append(
+                    f"| {promise} | {name} | {run['seed']}, {run['ended_at'][:10]} | {told} | {command} |\n"
+                )
+            if name not in known:
+                rows.append(f"| {promise} | {name} | | no run is kept | {command} |\n")
+    return TABLE_HEAD + "".join(rows)
 
 
 def page(known: dict[str, list[dict[str, Any]]]) -> str:

@@ -1,5 +1,6 @@
 """What the campaign says of its parts."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,12 @@ def test_when_a_seed_is_run_again_then_its_earlier_run_is_replaced(tmp_path: Pat
     page = (tmp_path / "README.md").read_text()
     assert "| examples | 3 | 2 |" in page
     assert f"**0 of {len(PARTS)} parts held at full size with two seeds.**" in page
+
+
+def test_when_the_table_of_promises_is_read_then_it_shows_the_runs_that_are_kept() -> None:
+    known = json.loads((report.FOLDER / "latest.json").read_text())
+
+    told = report.table_in(report.SECURITY.read_text())
+
+    assert told == report.promises(known)
+    assert (report.FOLDER / "README.md").read_text() == report.page(known)
