@@ -7,7 +7,9 @@ from typing import Any
 
 from django.apps import apps
 from django.db.models import Model
+from django.urls import get_resolver
 
+from config.checks import served_routes
 from tests.access.matrix import MATRIX, Call
 from tests.access.scene import filled, ghosts, made, telling, two_customers
 from tests.factories.books import books
@@ -18,6 +20,13 @@ from tests.proof.stack import Stack
 from users.roles import AUTHENTICATED, PUBLIC, ROLES
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
+BATCH = ("POST", "/wallet/transfer/batch")
+ASKED_OTHERWISE = {
+    # Money may go to anybody; from whose wallet, `ask_in_rows` asks.
+    ("POST", "/wallet/transfer"): frozenset({"to_wallet_id"}),
+    BATCH: frozenset({"from_wallet_id", "to_wallet_id"}),
+}
+"""Ids that aren't to be refused, or not with an answer of their own."""
 
 
 class Finding(Counter[str]):
@@ -41,6 +50,7 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     require_all_listed(tally, document)
     asks, own, foreign = two_customers(lambda who: HttpApi(stack.port, who))
     roles = {role: HttpApi(stack.port, someone(role)) for role in sorted(ROLES)}
+    ask_in_rows(tally, asks, own, foreign)
     asked = 0
     for (method, path), call in MATRIX.items():
         if bounds.is_over:
@@ -63,17 +73,81 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
 
 
 def require_all_listed(tally: Finding, document: dict[str, Any]) -> None:
-    """Compare the document's operations with the matrix: whoever adds one has to say who may use it."""
+    """Compare the served routes and the document with the matrix: whoever adds one has to say who may use it."""
     described = {
-        (method.upper(), re.sub(r"{(\w+)_id}", r"{\1}", path.removeprefix("/api/v1")))
+        (method.upper(), _as_in_matrix(path)): operation
         for path, item in document["paths"].items()
-        for method in item
+        for method, operation in item.items()
         if path.startswith("/api/v1/") and method.upper() in ("GET", *WRITES)
     }
-    known = {(method, path.replace("<str:provider>", "{provider}")) for method, path in MATRIX}
+    served = {
+        (method.upper(), _as_in_matrix("/" + re.sub(r"<uuid:(\w+)>", r"{\1}", path)))
+        for path, pattern in served_routes(get_resolver().url_patterns)
+        if path.startswith("api/v1/")
+        for method in getattr(pattern.callback, "actions", {"get": ""})
+        if method != "head"
+    }
+    known = {
+        (method, path.replace("<str:provider>", "{provider}")): call
+        for (method, path), call in MATRIX.items()
+    }
+    served = {(method, path.replace("<str:provider>", "{provider}")) for method, path in served}
     tally["operations of the document"] = len(described)
-    for missing in sorted(described - known):
+    tally["routes served"] = len(served)
+    for missing in sorted((set(described) | served) - set(known)):
         tally.found.append(f"nobody has said who may call {missing}")
+    for operation, call in known.items():
+        named = set(_ids_of(described.get(operation, {}), document))
+        tally["ids of path, query and body"] += len(named) + operation[1].count("{")
+        # Staff may name anybody's; of whoever else, each id has to be asked about as another's.
+        if ROLES["user"].intersection(_scopes(call)):
+            for missing in sorted(named - set(call.foreign) - ASKED_OTHERWISE.get(operation, frozenset())):
+                tally.found.append(f"nobody has asked for another's {missing} of {operation}")
+
+
+def _as_in_matrix(path: str) -> str:
+    return re.sub(r"{(\w+)_id}", r"{\1}", path.removeprefix("/api/v1"))
+
+
+def _ids_of(operation: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
+    """Walk the query and the body of an operation for fields that name something."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "query" and parameter["name"].endswith("_id"):
+            yield parameter["name"]
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        yield from _ids_within(content.get("schema", {}), document)
+
+
+def _ids_within(schema: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for part in (*schema.get("oneOf", ()), *schema.get("allOf", ()), *schema.get("anyOf", ())):
+        yield from _ids_within(part, document)
+    if "items" in schema:
+        yield from _ids_within(schema["items"], document)
+    for name, field in schema.get("properties", {}).items():
+        if name.endswith("_id"):
+            yield name
+        yield from _ids_within(field, document)
+
+
+def ask_in_rows(tally: Finding, asks: Any, own: dict[str, str], foreign: dict[str, str]) -> None:
+    """Name another's wallet in a row of a batch: the row looks as that of a wallet that isn't there."""
+    call = MATRIX[BATCH]
+    before = books()
+    theirs, nobody_s = (
+        asks.call(*BATCH, filled(call.body, {**own, "wallet": others["wallet"]}))
+        for others in (foreign, ghosts())
+    )
+    about = f"a row with another's wallet: {theirs.content[:200]!r}"
+    rows = [row.get("code") for row in theirs.json().get("results", ())]
+    tally.require("foreign ids refused", is_so=rows == ["not_found"], about=about)
+    is_alike = theirs.json().get("results") == nobody_s.json().get("results")
+    tally.require("bodies equal to those of ids of nothing", is_so=is_alike, about=about)
+    changed = {table for table, rows_now in books().items() if rows_now != before[table]}
+    # The answer of a batch is kept under its key, whatever it refused.
+    is_untouched = changed <= {"transactions_idempotencykey"}
+    tally.require("calls after which no table had changed", is_so=is_untouched, about=f"{about}, {changed}")
 
 
 def _ask_as_customer(
