@@ -9,13 +9,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backoffice.form_calls import (
     LONGEST_REASON,
     Outcome,
-    back_to,
-    chosen_in,
     form_call,
     new_form_key,
     outcome_of,
@@ -25,6 +24,7 @@ from backoffice.form_calls import (
 from backoffice.key_pages import key_page
 from backoffice.reauthentication import recently_proved
 from backoffice.staff_pages import person_of, staff_page
+from backoffice.views.decisions import APPROVE, REJECT, Queue, answer_to_many, answer_to_one
 from events.screens import audit_panel
 from transactions.models import LedgerAccount
 from transactions.money import Money
@@ -40,7 +40,6 @@ from wallets.adjustments import (
 from wallets.models import Adjustment, AdjustmentStatus, Wallet
 
 MAY_SEE: Final = (MAY_ASK, MAY_DECIDE, "audit:read")
-APPROVE, REJECT = "approve", "reject"
 
 
 @staff_page(*MAY_SEE)
@@ -96,15 +95,28 @@ def adjustment(request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
 @recently_proved
 def approve(request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
     """Approve one adjustment, and say what came of it."""
-    outcome = _decide(request, adjustment_id, APPROVE)
-    return _told(request, outcome, _("The adjustment is approved and posted."))
+    return answer_to_one(
+        request,
+        QUEUE,
+        adjustment_id,
+        APPROVE,
+        done=_("The adjustment is approved and posted."),
+        then=reverse("backoffice:adjustments"),
+    )
 
 
 @staff_page(MAY_DECIDE)
 @require_POST
 def reject(request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
     """Reject one adjustment for the reason given, and say what came of it."""
-    return _told(request, _decide(request, adjustment_id, REJECT), _("The adjustment is rejected."))
+    return answer_to_one(
+        request,
+        QUEUE,
+        adjustment_id,
+        REJECT,
+        done=_("The adjustment is rejected."),
+        then=reverse("backoffice:adjustments"),
+    )
 
 
 @staff_page(MAY_DECIDE)
@@ -112,23 +124,7 @@ def reject(request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
 @recently_proved
 def decide_on_many(request: HttpRequest) -> HttpResponseBase:
     """Decide on the marked adjustments, each for itself, and show what came of each."""
-    decision = REJECT if request.POST.get("decision") == REJECT else APPROVE
-    chosen = chosen_in(request)
-    if not chosen:
-        messages.error(request, _("No row was marked."))
-        return back_to(request, reverse("backoffice:adjustments"))
-    outcomes = {adjustment_id: _decide(request, adjustment_id, decision) for adjustment_id in chosen}
-    found = Adjustment.objects.select_related("wallet__user").in_bulk(chosen)
-    context = {
-        "title": _("What came of it"),
-        "is_rejection": decision == REJECT,
-        "rows": [(found.get(adjustment_id), outcome) for adjustment_id, outcome in outcomes.items()],
-        "done": sum(outcome.is_done for outcome in outcomes.values()),
-        "queue_name": _("Adjustments"),
-        "queue_url": reverse("backoffice:adjustments"),
-        "one_route": "backoffice:adjustment",
-    }
-    return render(request, "backoffice/decided.html", context)
+    return answer_to_many(request, QUEUE, Adjustment.objects.select_related("wallet__user"))
 
 
 @staff_page(MAY_ASK)
@@ -205,9 +201,9 @@ def _decide(request: HttpRequest, adjustment_id: UUID, decision: str) -> Outcome
     )
 
 
-def _told(request: HttpRequest, outcome: Outcome, done: str) -> HttpResponse:
-    if outcome.is_done:
-        messages.success(request, done)
-    else:
-        messages.error(request, outcome.refusal)
-    return back_to(request, reverse("backoffice:adjustments"))
+QUEUE: Final = Queue(
+    name=gettext_lazy("Adjustments"),
+    route="backoffice:adjustments",
+    one_route="backoffice:adjustment",
+    decide=_decide,
+)

@@ -1,11 +1,10 @@
 """The queue of refunds: what waits, what speaks for looking twice, and the decision."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -18,8 +17,6 @@ from django.views.decorators.http import require_POST, require_safe
 from backoffice.form_calls import (
     LONGEST_REASON,
     Outcome,
-    back_to,
-    chosen_in,
     form_call,
     new_form_key,
     outcome_of,
@@ -29,6 +26,7 @@ from backoffice.form_calls import (
 from backoffice.key_pages import key_page
 from backoffice.reauthentication import recently_proved
 from backoffice.staff_pages import person_of, staff_page
+from backoffice.views.decisions import APPROVE, REJECT, Queue, answer_to_many, answer_to_one
 from events.doorbells import ring
 from events.screens import audit_panel
 from payments.models import Refund, RefundReason, RefundStatus
@@ -38,7 +36,6 @@ from payments.refund_reviews import Obstacle, reviews_of
 from users.staff_screens import principal_of, record_look
 
 EXECUTE: Final = "payments.execute_refund"
-APPROVE, REJECT = "approve", "reject"
 
 OBSTACLES: Final[Mapping[Obstacle, str | Promise]] = {
     Obstacle.NOT_PENDING: gettext_lazy("It has been decided."),
@@ -117,8 +114,13 @@ def refund(request: HttpRequest, refund_id: UUID) -> HttpResponse:
 @recently_proved
 def approve(request: HttpRequest, refund_id: UUID) -> HttpResponse:
     """Approve one refund, and say what came of it."""
-    return _told(
-        request, _decide(request, refund_id, APPROVE), _("The refund is approved and will be executed.")
+    return answer_to_one(
+        request,
+        QUEUE,
+        refund_id,
+        APPROVE,
+        done=_("The refund is approved and will be executed."),
+        then=reverse("backoffice:refund", args=[refund_id]),
     )
 
 
@@ -126,7 +128,14 @@ def approve(request: HttpRequest, refund_id: UUID) -> HttpResponse:
 @require_POST
 def reject(request: HttpRequest, refund_id: UUID) -> HttpResponse:
     """Reject one refund for the reason given, and say what came of it."""
-    return _told(request, _decide(request, refund_id, REJECT), _("The refund is rejected."))
+    return answer_to_one(
+        request,
+        QUEUE,
+        refund_id,
+        REJECT,
+        done=_("The refund is rejected."),
+        then=reverse("backoffice:refund", args=[refund_id]),
+    )
 
 
 @staff_page(MAY_DECIDE)
@@ -134,23 +143,7 @@ def reject(request: HttpRequest, refund_id: UUID) -> HttpResponse:
 @recently_proved
 def decide_on_many(request: HttpRequest) -> HttpResponseBase:
     """Decide on the marked refunds, each for itself, and show what came of each. Sent again it shows the same."""
-    decision = REJECT if request.POST.get("decision") == REJECT else APPROVE
-    chosen = chosen_in(request)
-    if not chosen:
-        messages.error(request, _("No row was marked."))
-        return back_to(request, reverse("backoffice:refunds"))
-    outcomes = {refund_id: _decide(request, refund_id, decision) for refund_id in chosen}
-    found = Refund.objects.select_related("wallet__user").in_bulk(chosen)
-    context: dict[str, Any] = {
-        "title": _("What came of it"),
-        "is_rejection": decision == REJECT,
-        "rows": [(found.get(refund_id), outcome) for refund_id, outcome in outcomes.items()],
-        "done": sum(outcome.is_done for outcome in outcomes.values()),
-        "queue_name": _("Refunds"),
-        "queue_url": reverse("backoffice:refunds"),
-        "one_route": "backoffice:refund",
-    }
-    return render(request, "backoffice/decided.html", context)
+    return answer_to_many(request, QUEUE, Refund.objects.select_related("wallet__user"))
 
 
 def _told_of(obstacle: Obstacle | None) -> str | Promise:
@@ -177,9 +170,9 @@ def _decide(request: HttpRequest, refund_id: UUID, decision: str) -> Outcome:
     return outcome
 
 
-def _told(request: HttpRequest, outcome: Outcome, done: str) -> HttpResponse:
-    if outcome.is_done:
-        messages.success(request, done)
-    else:
-        messages.error(request, outcome.refusal)
-    return back_to(request, reverse("backoffice:refund", args=[outcome.key]))
+QUEUE: Final = Queue(
+    name=gettext_lazy("Refunds"),
+    route="backoffice:refunds",
+    one_route="backoffice:refund",
+    decide=_decide,
+)
