@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.proof import report
@@ -17,7 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the parts one after the other, each in a process and on an installation of its own."""
+    """Run the parts one after the other, each in a process and on an installation of its own.
+
+    Those that need one core and no clock run beside the others.
+    """
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument(
         "parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all when none is named"
@@ -39,17 +44,32 @@ def main(arguments: Sequence[str]) -> int:
         print(f"There is no part {', '.join(unknown)}; there are {', '.join(PARTS)}.")
         return 2
     chosen = given.parts or list(PARTS)
-    shares = sum(PARTS[name].minutes for name in chosen)
-    taken = []
-    for name in chosen:
+    lanes = [
+        [PARTS[name].minutes for name in chosen if PARTS[name].runs_beside is lane] for lane in (True, False)
+    ]
+    shares = max(map(sum, lanes))
+    taken: list[report.Taken] = []
+    guard = threading.Lock()
+
+    def take(name: str) -> None:
         minutes = PARTS[name].minutes * (1.0 if given.minutes is None else given.minutes / shares)
         seconds = minutes * 60 if given.minutes != 0 else float("inf")
         print(f"\n{name}: {PARTS[name].proves}. Seed {given.seed} …", flush=True)
         began = time.monotonic()
         found = _run(name, seed=given.seed, seconds=seconds, size=given.size)
-        taken.append(report.Taken(found, took_s=time.monotonic() - began, minutes=minutes, size=given.size))
-        print(report.paragraph(taken[-1]), flush=True)
-        report.keep(taken, folder=given.keep)
+        one = report.Taken(found, took_s=time.monotonic() - began, minutes=minutes, size=given.size)
+        with guard:
+            print(report.paragraph(one), flush=True)
+            taken.append(one)
+            report.keep([one], folder=given.keep)
+
+    with ThreadPoolExecutor(1) as beside:
+        aside = [beside.submit(take, name) for name in chosen if PARTS[name].runs_beside]
+        for name in chosen:
+            if not PARTS[name].runs_beside:
+                take(name)
+        for one in aside:
+            one.result()
     print(f"\nThe figures are in {given.keep}.")
     return 0 if all(one.report.holds and one.report.tried for one in taken) else 1
 
@@ -66,6 +86,8 @@ def _run(name: str, *, seed: int, seconds: float, size: float) -> PartReport:
             str(size),
             file.name,
         ]
+        if PARTS[name].runs_beside:
+            command = ["nice", "-n", "10", *command]
         ended = subprocess.run(command, cwd=ROOT, env=dict(os.environ))
         text = Path(file.name).read_text()
     if not text:

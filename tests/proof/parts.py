@@ -68,6 +68,8 @@ class Part:
     """What runs of the application; a database without it is migrated all the same."""
     has_provider: bool = False
     """Whether the payment provider is a process of its own that can be killed, or the sandbox's."""
+    runs_beside: bool = False
+    """Whether it takes its time on a core of its own, while other parts run one after the other."""
     postgres: dict[str, str] = field(default_factory=dict)
     """Settings of PostgreSQL other than those of `make run`."""
     environment: dict[str, str] = field(default_factory=dict)

@@ -13,6 +13,9 @@ from xml.etree import ElementTree
 from tests.proof.stack import Stack
 from tests.workers.installation import ROOT
 
+LONGEST_TOLD = 6000
+"""Characters of a traceback that are printed."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -90,5 +93,9 @@ def run_pytest(
         for case in cases
         if case.find("failure") is not None or case.find("error") is not None
     ]
+    for case in cases:
+        for kind in ("failure", "error"):
+            if (told := case.find(kind)) is not None:
+                print(case.get("name"), (told.text or "")[-LONGEST_TOLD:], sep="\n", flush=True)
     by_file = Counter((case.get("classname") or "").rpartition(".")[2] for case in cases)
     return Outcome(len(cases) - len(set(failed)), tuple(failed), by_file, printed, was_cut)

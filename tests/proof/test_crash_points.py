@@ -9,7 +9,9 @@ PLACES_OF_A_PAYMENT = 5
 """BEGIN, the lock, the write, COMMIT, and the answer."""
 
 
-def test_when_a_payment_is_killed_at_every_place_and_on_resume_then_it_has_one_effect(committed: None) -> None:
+def test_when_a_payment_is_killed_at_every_place_and_on_resume_then_it_has_one_effect(
+    committed: None,
+) -> None:
     payer = Payer(InProcess)
 
     places, found = kill_at_each_statement(payer, "pay", Bounds())
