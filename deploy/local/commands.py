@@ -42,6 +42,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TO_RUN = ["base", "embedded"]
 TO_DEVELOP = [*TO_RUN, "development"]
 TO_BROWSE = [*TO_DEVELOP, "browser"]
+FUZZED = "parsers"
+"""The part of the campaign that needs requirements/fuzz.txt."""
 SCREENSHOTS = "docs/screenshots"
 FEWEST_TEST_PROCESSES = 2
 DRILLED_BRIEFLY = ["--seconds", "3"]
@@ -236,7 +238,26 @@ def chaos_payments(arguments: Sequence[str]) -> int:
 
 def soak(arguments: Sequence[str]) -> int:
     """Run the campaign that tries to make it lose a cent; it starts and kills services of its own."""
+    if not (named := _positional(arguments)) or FUZZED in named:
+        _install_fuzzer()
     return _with_own_services("tests.proof", *arguments)
+
+
+def _positional(arguments: Sequence[str]) -> list[str]:
+    """List the arguments that are neither an option nor its value."""
+    before = ["", *arguments]
+    return [
+        word
+        for option, word in zip(before, arguments, strict=False)
+        if not word.startswith("-") and (not option.startswith("-") or "=" in option)
+    ]
+
+
+def _install_fuzzer() -> None:
+    """Install the compiled fuzzer where only the part that runs it looks; the part says when it isn't there."""
+    apart = VirtualEnvironment(root=ROOT, directory=ROOT / ".data" / "fuzz")
+    apart.directory.parent.mkdir(mode=0o700, exist_ok=True)
+    apart.install(["fuzz"], wanted_python=os.environ.get("PYTHON"), dispensable=frozenset(["fuzz"]))
 
 
 def drill_restore(arguments: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from deploy.local.console import say
 from deploy.local.refusals import CannotStart, last_line
 
 # Each is constrained by those before it.
-LOCK_FILES = ("uv", "base", "embedded", "development", "browser", "deploy", "load")
+LOCK_FILES = ("uv", "base", "embedded", "development", "browser", "deploy", "load", "fuzz")
 OPTIONS = (
     "--quiet",
     "--universal",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
-LOCK_FILES = ["uv", "base", "embedded", "development", "browser", "deploy", "load"]
+LOCK_FILES = ["uv", "base", "embedded", "development", "browser", "deploy", "load", "fuzz"]
 PINNED = re.compile(r"^([a-z0-9._-]+)==([^\s;\\]+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -52,7 +52,7 @@ def test_when_production_is_installed_then_no_embedded_service_is_in_it() -> Non
 
 
 def test_when_several_lock_files_name_a_package_then_they_agree() -> None:
-    names = ["base", "embedded", "development", "browser", "deploy", "load"]
+    names = ["base", "embedded", "development", "browser", "deploy", "load", "fuzz"]
 
     disagreeing = [
         package

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from payments.refusals import SignatureInvalid
 from payments.senders.basis_theory import BasisTheorySender
+from payments.senders.bodies import MOST_LEVELS
 from payments.senders.timed_signatures import TOLERANCE_S, require_signed, sign
 from transactions.refusals import InvalidInput
 
@@ -177,6 +178,25 @@ def test_when_the_body_is_no_event_then_it_is_refused(hmac_only):
         BasisTheorySender().read(
             raw=raw, headers={"BT-Signature": by_hmac("shared", raw), "BT-Signature-Version": "v1"}, at=AT
         )
+
+
+@pytest.mark.parametrize("levels", [MOST_LEVELS, 1000, 100_000])
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["lists", "objects"])
+def test_when_the_body_nests_deeper_than_it_may_then_it_is_refused(hmac_only, levels, opening):
+    closing = b"]" if opening == b"[" else b"}"
+    raw = b'{"a":' + opening * levels + b"1" * (opening != b"[") + closing * levels + b"}"
+
+    with pytest.raises(InvalidInput):
+        BasisTheorySender().read(raw=raw, headers={"BT-Signature": by_hmac("shared", raw)}, at=AT)
+
+
+def test_when_the_body_nests_as_deeply_as_it_may_then_it_is_read(hmac_only):
+    inside = b"[" * (MOST_LEVELS - 1) + b"]" * (MOST_LEVELS - 1)
+    raw = b'{"event": {"id": "1", "type": "token.expired"}, "a": ' + inside + b', "b": [[], [], []]}'
+
+    notice = BasisTheorySender().read(raw=raw, headers={"BT-Signature": by_hmac("shared", raw)}, at=AT)
+
+    assert notice.type == "token.expired"
 
 
 def test_when_neither_key_is_set_then_nobody_is_listened_to(settings):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -36,6 +37,9 @@ SHA_1 = "1.3.14.3.2.26"
 ECDSA = "1.2.840.10045.4.3.2"
 RSA = "1.2.840.113549.1.1.1"
 RSA_SHA_256 = "1.2.840.113549.1.1.11"
+
+ECDSA_AGAIN = ec.ECDSA(SHA256(), deterministic_signing=True)
+"""Signs the same bytes with the same signature each time (RFC 6979)."""
 
 SEQUENCE, SET, INTEGER, OCTETS, OID, UTC_TIME, CONTEXT_0 = 0x30, 0x31, 2, 4, 6, 0x17, 0xA0
 
@@ -64,7 +68,8 @@ def oid(dotted: str) -> bytes:
 
 @cache
 def key(number: int) -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
+    # The same in every process: what was found with it can be tried again.
+    return ec.derive_private_key(int.from_bytes(sha256(b"tests %d" % number).digest()), ec.SECP256R1())
 
 
 @cache
@@ -97,7 +102,8 @@ def _issue(
     )
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
-    return builder.sign(issuer_key, SHA256())
+    is_ec = isinstance(issuer_key, ec.EllipticCurvePrivateKey)
+    return builder.sign(issuer_key, SHA256(), ecdsa_deterministic=True if is_ec else None)
 
 
 def marked(*markers: str) -> list[x509.ExtensionType]:
@@ -187,7 +193,7 @@ class Cms:
         if isinstance(signing_key, rsa.RSAPrivateKey):
             value = signing_key.sign(to_sign, padding.PKCS1v15(), SHA256())
         else:
-            value = signing_key.sign(to_sign, ec.ECDSA(SHA256()))
+            value = signing_key.sign(to_sign, ECDSA_AGAIN)
         algorithm = self.signature_algorithm or (
             RSA_SHA_256 if isinstance(self.chain.leaf_key, rsa.RSAPrivateKey) else ECDSA
         )
@@ -237,7 +243,9 @@ class Token:
     plaintext: Any = None
     application_data: bytes | None = BOUND
     wrapped_bytes: int = 16
+    wrapped: bytes = b""
     transaction_id: bytes = field(default_factory=lambda: os.urandom(32))
+    ephemeral: Any = None
 
     def made(self) -> dict[str, Any]:
         text = (
@@ -248,10 +256,11 @@ class Token:
             processing_key = self.processing_key or rsa_key(9)
             secret = os.urandom(self.wrapped_bytes)
             wrapping = padding.OAEP(padding.MGF1(SHA256()), SHA256(), None)
-            material, name = processing_key.public_key().encrypt(secret, wrapping), "wrappedKey"
+            material = self.wrapped or processing_key.public_key().encrypt(secret, wrapping)
+            name = "wrappedKey"
         else:
             processing_key = self.processing_key or key(8)
-            ephemeral = ec.generate_private_key(ec.SECP256R1())
+            ephemeral = self.ephemeral or ec.generate_private_key(ec.SECP256R1())
             shared = ephemeral.exchange(ec.ECDH(), processing_key.public_key())
             other_info = b"\x0did-aes256-GCMApple" + sha256(self.merchant_id.encode()).digest()
             secret = sha256(b"\0\0\0\1" + shared + other_info).digest()
@@ -287,6 +296,22 @@ def token(**parts: Any) -> dict[str, Any]:
     cms_fields = {name: parts.pop(name) for name in list(parts) if name in Cms.__dataclass_fields__}
     cms = replace(Cms(CHAIN), **cms_fields)
     return Token(cms, **parts).made()
+
+
+def merchant(folder: Path) -> dict[str, Any]:
+    """The settings of a merchant at the tests' Apple: an old and a new EC key, and an RSA key."""
+    root = folder / "root.pem"
+    root.write_bytes(CHAIN.root.public_bytes(Encoding.PEM))
+    paths = []
+    for number, private_key in enumerate((key(7), key(8), rsa_key(9))):
+        path = folder / f"processing-{number}.pem"
+        path.write_bytes(pem(private_key))
+        paths.append(str(path))
+    return {
+        "APPLE_PAY_ROOT_CA": str(root),
+        "APPLE_PAY_PROCESSING_KEYS": tuple(paths),
+        "APPLE_PAY_MERCHANT_ID": MERCHANT_ID,
+    }
 
 
 def b64(raw: bytes) -> str:

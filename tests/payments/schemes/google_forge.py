@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.payments.schemes.apple_forge import NOW, b64, key
+from tests.payments.schemes.apple_forge import ECDSA_AGAIN, NOW, b64, key, pem
 
 RECIPIENT = "merchant:BCR2DN4TEXAMPLE"
 ROOT, INTERMEDIATE = 11, 12
@@ -74,9 +75,11 @@ class Token:
 
     content: Any = None
     encryption_key: Any = None
+    ephemeral: Any = None
     message: dict[str, Any] = field(default_factory=dict)
     signed_message: str = ""
     signed_key: dict[str, Any] = field(default_factory=dict)
+    signed_key_text: str = ""
     recipient: str = RECIPIENT
     version: str = "ECv2"
     sender: str = "Google"
@@ -88,7 +91,7 @@ class Token:
     def made(self) -> dict[str, Any]:
         intermediate = self.intermediate or key(INTERMEDIATE)
         message = self.signed_message or html_safe({**self._sealed(), **self.message})
-        signed_key = html_safe(
+        signed_key = self.signed_key_text or html_safe(
             {"keyValue": spki(intermediate), "keyExpiration": ms(NOW + timedelta(days=1)), **self.signed_key}
         )
         by_root = framed(self.sender, self.version, signed_key)
@@ -96,10 +99,10 @@ class Token:
         signers = self.signers or (self.root or key(ROOT),)
         return {
             "protocolVersion": self.version,
-            "signature": b64(intermediate.sign(by_key, ec.ECDSA(SHA256()))),
+            "signature": b64(intermediate.sign(by_key, ECDSA_AGAIN)),
             "intermediateSigningKey": {
                 "signedKey": signed_key,
-                "signatures": [b64(signer.sign(by_root, ec.ECDSA(SHA256()))) for signer in signers],
+                "signatures": [b64(signer.sign(by_root, ECDSA_AGAIN)) for signer in signers],
             },
             "signedMessage": message,
             **self.envelope,
@@ -108,7 +111,7 @@ class Token:
     def _sealed(self) -> dict[str, str]:
         content = self.content if self.content is not None else CONTENT
         plain = content if isinstance(content, bytes) else json.dumps(content).encode()
-        ephemeral = ec.generate_private_key(ec.SECP256R1())
+        ephemeral = self.ephemeral or ec.generate_private_key(ec.SECP256R1())
         point = ephemeral.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         shared = ephemeral.exchange(ec.ECDH(), (self.encryption_key or key(8)).public_key())
         derived = HKDF(SHA256(), 64, bytes(32), b"Google").derive(point + shared)
@@ -129,6 +132,22 @@ def payment_data(envelope: Any) -> dict[str, Any]:
             "info": {"cardNetwork": "VISA", "cardDetails": "4242"},
             "tokenizationData": {"type": "DIRECT", "token": text},
         },
+    }
+
+
+def merchant(folder: Path) -> dict[str, Any]:
+    """The settings of a merchant at the tests' Google: a file of root keys, an old and a new key of ours."""
+    keys = folder / "keys.json"
+    keys.write_text(json.dumps(root_list()))
+    paths = []
+    for number, private_key in enumerate((key(7), key(8))):
+        path = folder / f"google-{number}.pem"
+        path.write_bytes(pem(private_key))
+        paths.append(str(path))
+    return {
+        "GOOGLE_PAY_ROOT_KEYS": str(keys),
+        "GOOGLE_PAY_PRIVATE_KEYS": tuple(paths),
+        "GOOGLE_PAY_RECIPIENT_ID": RECIPIENT,
     }
 
 
