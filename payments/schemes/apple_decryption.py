@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -60,7 +60,7 @@ def derived_key(shared: bytes, *, merchant_id: str) -> bytes:
 def _shared_key(token: AppleToken, key: PrivateKey, merchant_id: str) -> bytes:
     try:
         ephemeral = load_der_public_key(token.key_material)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise PaymentTokenInvalid("ephemeral_public_key") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise PaymentTokenInvalid("key_type")

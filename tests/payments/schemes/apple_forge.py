@@ -243,7 +243,8 @@ class Token:
     plaintext: Any = None
     application_data: bytes | None = BOUND
     wrapped_bytes: int = 16
-    wrapped: bytes = b""
+    material: bytes = b""
+    """Stands where the ephemeral or the wrapped key would."""
     transaction_id: bytes = field(default_factory=lambda: os.urandom(32))
     ephemeral: Any = None
 
@@ -256,8 +257,7 @@ class Token:
             processing_key = self.processing_key or rsa_key(9)
             secret = os.urandom(self.wrapped_bytes)
             wrapping = padding.OAEP(padding.MGF1(SHA256()), SHA256(), None)
-            material = self.wrapped or processing_key.public_key().encrypt(secret, wrapping)
-            name = "wrappedKey"
+            material, name = processing_key.public_key().encrypt(secret, wrapping), "wrappedKey"
         else:
             processing_key = self.processing_key or key(8)
             ephemeral = self.ephemeral or ec.generate_private_key(ec.SECP256R1())
@@ -266,6 +266,7 @@ class Token:
             secret = sha256(b"\0\0\0\1" + shared + other_info).digest()
             material = ephemeral.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             name = "ephemeralPublicKey"
+        material = self.material or material
         data = AESGCM(secret).encrypt(bytes(16), opened, None)
         signed = material + data + self.transaction_id + (self.application_data or b"")
         spki = processing_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from uuid_utils.compat import uuid7
 
 from payments.refusals import PaymentTokenInvalid
@@ -35,6 +35,14 @@ from tests.payments.schemes.apple_forge import (
 from transactions.money import Money
 
 DATA = Path(__file__).parent / "data"
+P256_OID, NO_CURVES_OID = forge.oid("1.2.840.10045.3.1.7"), forge.oid("1.2.840.10045.3.1.99")
+OF_NO_CURVE = (
+    key(5)
+    .public_key()
+    .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    .replace(P256_OID, NO_CURVES_OID)
+)
+"""A public key that is well-formed, of a curve that nobody knows."""
 
 
 def session(amount: int = 2500, currency: str = "USD", nonce: str = NONCE) -> SessionFacts:
@@ -341,6 +349,8 @@ def test_when_the_sandboxs_phones_signed_it_but_a_root_is_configured_then_it_is_
         ({"processing_key": key(21)}, "payment_token_key_unknown", "public_key_hash"),
         ({"merchant_id": "merchant.somebody.else"}, "payment_token_invalid", "ciphertext"),
         ({"version": "RSA_v1", "wrapped_bytes": 32}, "payment_token_invalid", "wrapped_key"),
+        ({"material": bytes(91)}, "payment_token_invalid", "ephemeral_public_key"),
+        ({"material": OF_NO_CURVE}, "payment_token_invalid", "ephemeral_public_key"),
         ({"plaintext": b"no json"}, "payment_token_invalid", "plaintext"),
         ({"plaintext": b"[]"}, "payment_token_invalid", "plaintext"),
         ({"plaintext": b"\xff\xfe"}, "payment_token_invalid", "plaintext"),

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,19 @@ from rest_framework.exceptions import ParseError
 from config.gateway.json_bodies import read_json
 from payments.refusals import PaymentTokenInvalid
 from payments.schemes import cms
-from payments.schemes.apple_tokens import read_apple_token
+from payments.schemes.apple_tokens import EC_V1, P256_KEY_BYTES, RSA_BLOCK_BYTES, RSA_V1, read_apple_token
 from payments.schemes.ber import Malformed
 from payments.schemes.contract import SessionFacts
 from payments.schemes.registry import scheme_of
 from tests.payments.schemes import apple_forge
-from tests.payments.schemes.apple_forge import NONCE, NOW, PLAINTEXT, b64, key
+from tests.payments.schemes.apple_forge import CHAIN, NONCE, NOW, PLAINTEXT, Cms, b64, key
 from tests.proof.targets.contract import READ, REFUSED, Believed, Seed, Target, Way, seed
 from transactions.money import Money
 
 FIELDS = ("data", "version", "ephemeralPublicKey", "publicKeyHash", "transactionId", "applicationData")
 REAL = Path(apple_forge.__file__).with_name("data")
+P256 = apple_forge.oid("1.2.840.10045.3.1.7")
+KEY_BYTES = {EC_V1: P256_KEY_BYTES, RSA_V1: RSA_BLOCK_BYTES}
 SESSION = SessionFacts(id=UUID(int=1), amount=Money(2500, "USD"), nonce=NONCE)
 FIXED = {"ephemeral": key(5), "transaction_id": bytes(range(32))}
 
@@ -41,7 +44,8 @@ def target() -> Target:
         "field": partial(_change_field, genuine, known),
         "object": partial(_read_object, known),
         "plaintext": _open_plaintext,
-        "wrapped key": _open_wrapped_key,
+        "ephemeral key": partial(_open_key, EC_V1),
+        "wrapped key": partial(_open_key, RSA_V1),
     }
     return Target(ways, _seeds(ways, genuine), words=_words())
 
@@ -112,25 +116,29 @@ def _open_plaintext(rest: bytes) -> str:
     return _open(apple_forge.token(plaintext=rest or b" ", **FIXED))
 
 
-def _open_wrapped_key(rest: bytes) -> str:
-    """Let Apple sign an RSA_v1 token whose wrapped key is these bytes."""
-    return _open(apple_forge.token(version="RSA_v1", wrapped=rest[:256].ljust(256, b"\0"), **FIXED))
+def _open_key(version: str, rest: bytes) -> str:
+    """Let Apple sign a token whose ephemeral or wrapped key is these bytes."""
+    size = KEY_BYTES[version]
+    return _open(apple_forge.token(version=version, material=rest[:size].ljust(size, b"\0"), **FIXED))
 
 
 def _seeds(ways: dict[str, Way], genuine: dict[str, Any]) -> dict[str, Seed]:
     write: Callable[[str, bytes, str], Seed] = partial(seed, ways)
     parts = genuine["paymentData"]
-    signature = base64.b64decode(parts["signature"])
+    signature, material = (
+        base64.b64decode(text) for text in (parts["signature"], parts["header"]["ephemeralPublicKey"])
+    )
+    signed = read_apple_token(genuine).signed_content
     found = {
         "a signature alone": write("signature alone", signature, READ),
         "a signature that is cut off": write("signature alone", signature[:-40], REFUSED),
         "nested without end": write("signature alone", b"\x30\x80" * 4000, REFUSED),
         "the token's own signature": write("signature", signature, READ),
-        "another token's signature": write(
-            "signature",
-            apple_forge.Cms(apple_forge.CHAIN).over(b"something else"),
-            REFUSED,
-        ),
+        **{
+            f"a signature with {what}": write("signature", Cms(CHAIN, **spoiled).over(signed), REFUSED)
+            for what, spoiled in _spoiled().items()
+        },
+        "another token's signature": write("signature", Cms(CHAIN).over(b"something else"), REFUSED),
         "the whole token": write("object", json.dumps(genuine).encode(), READ),
         "a simulator's": write(
             "object", b'{"transactionIdentifier": "Simulated Identifier", "paymentData": {}}', REFUSED
@@ -141,6 +149,11 @@ def _seeds(ways: dict[str, Way], genuine: dict[str, Any]) -> dict[str, Seed]:
         ),
         "China's kind": write(
             "plaintext", json.dumps({**PLAINTEXT, "paymentDataType": "EMV"}).encode(), REFUSED
+        ),
+        "its ephemeral key": write("ephemeral key", material, READ),
+        "a point that isn't on the curve": write("ephemeral key", material[:-1] + b"\0", REFUSED),
+        "a curve that nobody knows": write(
+            "ephemeral key", material.replace(P256, P256[:-1] + b"\x63"), REFUSED
         ),
         "a wrapped key": write("wrapped key", bytes(256), REFUSED),
     }
@@ -153,6 +166,26 @@ def _seeds(ways: dict[str, Way], genuine: dict[str, Any]) -> dict[str, Seed]:
         told = base64.b64decode(real["payment_data"]["paymentData"]["signature"])
         found[name] = write("signature alone", told, READ)
     return found
+
+
+def _spoiled() -> dict[str, dict[str, Any]]:
+    """Give signatures that somebody with Apple's keys could have made, each with one thing that is refused."""
+    return {
+        "one certificate": {"certificates": [CHAIN.leaf]},
+        "a certificate twice": {"certificates": [CHAIN.leaf, CHAIN.leaf]},
+        "the root in the leaf's place": {"certificates": [CHAIN.root, CHAIN.intermediate]},
+        "two signers": {"signers": 2},
+        "another serial number": {"serial": 4712},
+        "another digest": {"digest_algorithm": apple_forge.SHA_1},
+        "another algorithm": {"signature_algorithm": apple_forge.RSA},
+        "its content": {"content": apple_forge.der(apple_forge.OCTETS, b"x")},
+        "no moment": {"without": apple_forge.SIGNING_TIME},
+        "two moments": {"twice": apple_forge.SIGNING_TIME},
+        "an old moment": {"at": NOW - timedelta(hours=1)},
+        "attributes that aren't DER": {"open_ended_attributes": True},
+        "another kind": {"kind": apple_forge.ENVELOPED_DATA},
+        "something after it": {"trailing": b"\0"},
+    }
 
 
 def _words() -> tuple[str, ...]:

@@ -21,6 +21,14 @@ from tests.proof.targets.contract import READ, REFUSED, Believed, Seed, Target, 
 
 FIELDS = ("protocolVersion", "signature", "signedMessage", "signedKey", "signatures")
 EPHEMERAL = key(5)
+DETAILS = CONTENT["paymentMethodDetails"]
+CARDS: dict[str, tuple[dict[str, Any], str]] = {
+    "a card on file": ({"authMethod": "PAN_ONLY"}, READ),
+    "no method": ({"authMethod": "PIN"}, REFUSED),
+    "no number": ({"pan": "4242"}, REFUSED),
+    "no month": ({"expirationMonth": 13}, REFUSED),
+    "no year": ({"expirationYear": "29"}, REFUSED),
+}
 
 configuration = google_forge.merchant
 
@@ -167,6 +175,14 @@ def _seeds(ways: dict[str, Way], genuine: dict[str, Any]) -> dict[str, Seed]:
             REFUSED,
         ),
         "what is inside": write("plaintext", json.dumps(CONTENT).encode(), READ),
+        **{
+            f"inside, {what}": write(
+                "plaintext",
+                json.dumps({**CONTENT, "paymentMethodDetails": {**DETAILS, **details}}).encode(),
+                becomes,
+            )
+            for what, (details, becomes) in CARDS.items()
+        },
         "a message of yesterday": write(
             "plaintext", json.dumps({**CONTENT, "messageExpiration": "1"}).encode(), REFUSED
         ),
