@@ -203,6 +203,7 @@ PARTS: dict[str, Part] = {
         ),
         minutes=31.0,
         programs=(),
+        runs_beside=True,
     ),
     "model": Part(
         "Two state machines, 512 × 50 steps each, agree with a model of the book; a refusal changes nothing",
