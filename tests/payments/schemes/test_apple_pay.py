@@ -307,6 +307,15 @@ def test_when_a_part_was_changed_after_it_was_signed_then_it_is_refused(path: st
 
 
 @pytest.mark.usefixtures("at_apple")
+def test_when_a_certificate_is_of_no_known_version_then_it_is_refused() -> None:
+    made = token()
+    signature = forge.base64.b64decode(made["paymentData"]["signature"])
+    made["paymentData"]["signature"] = b64(signature.replace(b"\xa0\3\2\1\2", b"\xa0\3\2\1\x22", 1))
+
+    assert refusal(made) == ("payment_token_invalid", "certificate_encoding")
+
+
+@pytest.mark.usefixtures("at_apple")
 def test_when_bytes_move_from_one_signed_part_to_the_next_then_it_is_refused() -> None:
     """The signed parts are joined without lengths: with parts of any length another transaction id would verify."""
     given = token()

@@ -27,6 +27,8 @@ from transactions.money import Money
 FIELDS = ("data", "version", "ephemeralPublicKey", "publicKeyHash", "transactionId", "applicationData")
 REAL = Path(apple_forge.__file__).with_name("data")
 P256 = apple_forge.oid("1.2.840.10045.3.1.7")
+VERSION_3 = b"\xa0\3\2\1\2"
+"""As a certificate says it, in DER."""
 KEY_BYTES = {EC_V1: P256_KEY_BYTES, RSA_V1: RSA_BLOCK_BYTES}
 SESSION = SessionFacts(id=UUID(int=1), amount=Money(2500, "USD"), nonce=NONCE)
 FIXED = {"ephemeral": key(5), "transaction_id": bytes(range(32))}
@@ -138,6 +140,9 @@ def _seeds(ways: dict[str, Way], genuine: dict[str, Any]) -> dict[str, Seed]:
             f"a signature with {what}": write("signature", Cms(CHAIN, **spoiled).over(signed), REFUSED)
             for what, spoiled in _spoiled().items()
         },
+        "a certificate of no known version": write(
+            "signature", signature.replace(VERSION_3, VERSION_3[:-1] + b"\x22", 1), REFUSED
+        ),
         "another token's signature": write("signature", Cms(CHAIN).over(b"something else"), REFUSED),
         "the whole token": write("object", json.dumps(genuine).encode(), READ),
         "a simulator's": write(
