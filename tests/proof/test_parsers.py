@@ -19,7 +19,7 @@ from tests.proof.parsers import Ran, ended_early, fuzz, fuzzer_packages, read_ou
 from tests.proof.parts import Bounds
 from tests.proof.report import Taken
 from tests.proof.targets import cms, google, webhooks
-from tests.proof.targets.contract import OUTCOMES, Believed, Target
+from tests.proof.targets.contract import OUTCOMES, REFUSED, Believed, Target
 
 CHANGED = 400
 DONE = """INFO: seed corpus: files: 23
@@ -101,8 +101,8 @@ def test_when_seeds_are_changed_then_they_are_read_or_refused_and_nothing_else(t
 
     became = Counter(target.feed(changed(dice.choice(seeds), dice)) for _ in range(CHANGED))
 
-    assert set(became) == set(OUTCOMES)
-    assert became.total() == CHANGED
+    assert sum(became[outcome] for outcome in OUTCOMES) == CHANGED
+    assert became[REFUSED] > CHANGED / 2
 
 
 def test_when_apples_signature_is_not_checked_then_the_target_sees_it(
