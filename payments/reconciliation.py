@@ -4,6 +4,7 @@ It asks the processor by the key that was stored before the call, and never char
 processor doesn't know, and that can't reach it any more, has not happened: the payment is given up.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.db.models import F
 
 from events.clock import now
 from events.failed_work import note_failure, note_success
+from payments.due_rows import each_due
 from payments.models import Payment, PaymentStatus
 from payments.processors import calls
 from payments.processors.contract import ChargeOutcome, NotFound, RequiresAction, Unknown
@@ -42,15 +44,16 @@ def sweep_due_payments(*, wallet_id: UUID | None = None, limit: int = 100, at: d
     A payment that can't be reconciled is logged and due again after its lease; it holds up no other.
     """
     at = at or now()
-    claimed = _claim(wallet_id=wallet_id, limit=limit, at=at)
-    reached(Step.CLAIMED)
-    for payment_id in claimed:
+    swept = 0
+    for payment_id in each_due(lambda had: _claim(wallet_id, had=had, at=at), limit=limit):
+        reached(Step.CLAIMED)
         try:
             reconcile_payment(payment_id=payment_id, at=at)
         except Exception as failure:
             logger.exception("payment_not_reconciled", payment_id=str(payment_id))
             note_failure(kind=KIND, object_id=payment_id, error=repr(failure))
-    return len(claimed)
+        swept += 1
+    return swept
 
 
 def reconcile_payment(*, payment_id: UUID, at: datetime | None = None) -> None:
@@ -95,13 +98,15 @@ def _reconcile(payment: Payment, *, reference: str, at: datetime) -> ChargeOutco
     return outcome
 
 
-def _claim(*, wallet_id: UUID | None, limit: int, at: datetime) -> list[UUID]:
-    """Take due payments that no other sweep has, in one committed step, before anybody is asked about them."""
+def _claim(wallet_id: UUID | None, *, had: Collection[UUID], at: datetime) -> UUID | None:
+    """Take a due payment that no other sweep has, in one committed step, before anybody is asked about it."""
     with transaction.atomic():
-        due = Payment.objects.filter(due_at__lte=at).order_by("due_at").select_for_update(skip_locked=True)
+        due = Payment.objects.filter(due_at__lte=at).exclude(id__in=had).order_by("due_at")
         due = due if wallet_id is None else due.filter(wallet_id=wallet_id)
-        claimed = list(due.values_list("id", flat=True)[:limit])
-        Payment.objects.filter(id__in=claimed).update(
+        payment = due.select_for_update(skip_locked=True).only("id").first()
+        if payment is None:
+            return None
+        Payment.objects.filter(id=payment.id).update(
             due_at=at + timedelta(seconds=LEASE_S), checks=F("checks") + 1, checked_at=at
         )
-    return claimed
+    return payment.id

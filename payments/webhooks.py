@@ -5,7 +5,7 @@ so that events may come twice, late, in any order, or before our own commit. The
 when it may be taken, and one that can't be handled yet comes back with growing pauses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,6 +19,7 @@ from events import context
 from events.clock import now
 from events.failed_work import note_failure, note_success
 from payments.disputes import NotYet, apply_dispute, state_of
+from payments.due_rows import each_due
 from payments.models import Payment, ProviderEvent, Refund
 from payments.processors import calls
 from payments.processors.contract import DisputeFacts, NotFound, Unknown
@@ -80,26 +81,30 @@ def receive(*, provider: str, raw: bytes, headers: Mapping[str, str]) -> UUID | 
 
 def handle_event(*, event_id: UUID) -> None:
     """Work off one event that is due, unless somebody else has it. Idempotent."""
-    for claimed_id in _claim(ProviderEvent.objects.filter(id=event_id), limit=1, at=now()):
+    at, found = now(), ProviderEvent.objects.filter(id=event_id)
+    for claimed_id in each_due(lambda had: _claim(found, had=had, at=at), limit=1):
         _handle(claimed_id)
 
 
 def sweep_due_events(*, limit: int = 100, at: datetime | None = None) -> int:
     """Work off events that are due, at most `limit`; tells how many. `at` is the moment to go by, now by default."""
-    claimed = _claim(ProviderEvent.objects.all(), limit=limit, at=at or now())
-    for event_id in claimed:
+    at, swept = at or now(), 0
+    for event_id in each_due(lambda had: _claim(ProviderEvent.objects.all(), had=had, at=at), limit=limit):
         _handle(event_id)
-    return len(claimed)
+        swept += 1
+    return swept
 
 
-def _claim(events: QuerySet[ProviderEvent], *, limit: int, at: datetime) -> list[UUID]:
+def _claim(events: QuerySet[ProviderEvent], *, had: Collection[UUID], at: datetime) -> UUID | None:
     with transaction.atomic():
-        due = events.filter(due_at__lte=at).order_by("due_at").select_for_update(skip_locked=True)
-        claimed = list(due.values_list("id", flat=True)[:limit])
-        ProviderEvent.objects.filter(id__in=claimed).update(
+        due = events.filter(due_at__lte=at).exclude(id__in=had).order_by("due_at")
+        event = due.select_for_update(skip_locked=True).only("id").first()
+        if event is None:
+            return None
+        ProviderEvent.objects.filter(id=event.id).update(
             due_at=at + timedelta(seconds=LEASE_S), attempts=F("attempts") + 1
         )
-    return claimed
+    return event.id
 
 
 def _handle(event_id: UUID) -> None:

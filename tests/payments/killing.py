@@ -19,12 +19,17 @@ def killed_at(step: Step, run: Callable[[], Any]) -> int:
         if reached is step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def child() -> None:
+    def run_until_then() -> None:
         steps.listeners.append(die)
         run()
 
+    return in_child(run_until_then)
+
+
+def in_child(run: Callable[[], Any]) -> int:
+    """Run in a child process; tells how it ended."""
     connections.close_all()
-    process = multiprocessing.get_context("fork").Process(target=child)
+    process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
     process.join(timeout=30)
     assert process.exitcode is not None

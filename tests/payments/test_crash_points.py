@@ -1,9 +1,12 @@
 """Killed at each named step of a charge, a payment still ends with each cent once; and no step goes unnamed."""
 
 import signal
+from datetime import timedelta
 
 import pytest
 
+from events.clock import now
+from payments.reconciliation import sweep_due_payments
 from payments.steps import (
     ACTION_STEPS,
     AUTO_TOP_UP_STEPS,
@@ -88,6 +91,22 @@ def test_when_killed_while_reconciling_then_the_next_sweep_and_a_retry_find_each
     require_each_cent_once(customer, 2500)
 
 
+@pytest.mark.parametrize("step", RECONCILIATION_STEPS[:2])
+def test_when_a_sweep_is_killed_then_it_keeps_no_other_payment_from_the_next_one(customer, step):
+    token = customer.card(TIMES_OUT)
+    for number in (1, 2, 3):
+        customer.top_up(token.id, 2500, key=f"fund-{number}")
+    at = now() + timedelta(seconds=120)
+
+    ended = killed_at(step, lambda: sweep_due_payments(at=at))
+
+    assert ended == -signal.SIGKILL
+    due = [payment.due_at <= at for payment in customer.payments]
+    assert sorted(due) == [False, True, True]
+    sweep_due_payments(at=at)
+    assert customer.balance == 5000
+
+
 def test_when_a_card_is_charged_then_between_any_two_effects_there_is_a_named_step(customer, effects):
     token = customer.card()
     effects.clear()
@@ -136,7 +155,8 @@ def test_when_a_charge_is_reconciled_then_between_any_two_effects_there_is_a_nam
 
     sweep_later(6)
 
-    assert effects == ["commit", "claimed", "call", "outcome_found", "commit", "reconciled"]
+    # The last one takes nothing: the sweep looks whether there is another.
+    assert effects == ["commit", "claimed", "call", "outcome_found", "commit", "reconciled", "commit"]
     assert [step for step in effects if step not in ("commit", "call")] == list(RECONCILIATION_STEPS)
 
 

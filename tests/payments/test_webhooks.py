@@ -1,6 +1,7 @@
 """Webhooks of providers: kept once, acknowledged, worked off in any order, and never believed."""
 
 import json
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from payments.processors.sandbox import SandboxProcessor
 from payments.tasks import handle_provider_event, sweep_provider_events
 from payments.webhooks import LARGEST_BYTES, MOST_ATTEMPTS, sweep_due_events
 from tests.payments.customers import REFUND_FAILS, TIMES_OUT, Customer
+from tests.payments.killing import in_child
 from tests.payments.refunding import deposit_of, money_of, now_of, refunded
 from tests.payments.webhook_senders import STRIPE_SECRET, stripe_event, stripe_signed
 
@@ -82,6 +84,21 @@ def test_when_it_tells_of_a_success_then_the_charge_is_read_and_the_wallet_credi
 
     assert (row.status, row.due_at) == ("handled", None)
     assert (customer.balance, customer.payments[0].status) == (2500, "succeeded")
+
+
+def test_when_a_sweep_ends_early_then_it_keeps_no_other_event_from_the_next_one(stripes_payment, monkeypatch):
+    events = [stripe_event("payment_intent.created", about(stripes_payment)) for _ in range(3)]
+    for event in events:
+        sent(*stripe_signed(event))
+    at = now()
+
+    with monkeypatch.context() as ended:
+        ended.setattr("payments.webhooks.sender_of", lambda _provider: os._exit(9))
+        code = in_child(lambda: sweep_due_events(at=at))
+
+    assert code == 9
+    assert sorted(kept(event).due_at <= at for event in events) == [False, True, True]
+    assert sorted(kept(event).attempts for event in events) == [0, 0, 1]
 
 
 def test_when_it_lies_then_the_provider_is_believed_instead(customer, stripes_payment, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -57,8 +58,7 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
 
     payers = [Payer(connect) for _ in range(LANES)]
     tally, wanted = Tally(), bounds.of(KEYS)
-    race_s = bounds.left_s * 0.8
-    reserve = Bounds(race_s)
+    reserve = Bounds(bounds.left_s * 0.8)
     turns = [name for _ in range(0, wanted, CHUNK) for name in MONEY_CALLS]
     for name in turns:
         if reserve.is_over or tally.found:
@@ -116,7 +116,6 @@ def race_chunk(
     word = name.replace(" ", "-")
     numbered = [(f"{word}-{tally.kept[name] + number}", sent) for number, sent in enumerate(crowd)]
     lanes = [numbered[lane :: len(payers)] for lane in range(len(payers))]
-    hit = threading.Thread(target=lambda: None)
     with ThreadPoolExecutor(len(lanes) * RACERS) as racers:
         barriers = [threading.Barrier(RACERS) for _ in lanes]
         asked = [
@@ -125,7 +124,7 @@ def race_chunk(
             for _ in range(RACERS)
         ]
         if meanwhile is not None:
-            hit.join(0.05)
+            time.sleep(0.05)
             meanwhile()
         answers = [done.result() for done in asked]
     after = left_behind()

@@ -49,6 +49,8 @@ class Scene:
         while len(self.jobs) < jobs:
             self._add_customer()
         self.jobs = self.jobs[:jobs]
+        self.is_begun = False
+        """Whether the last job has been asked for, answered or not."""
         self.before = {customer.wallet_id: customer.balance for customer in self.customers}
 
     def _add_customer(self) -> None:
@@ -72,6 +74,8 @@ class Scene:
                 asked.result()
 
     def _ask_for(self, job: Job, port: int) -> None:
+        if job is self.jobs[-1]:
+            self.is_begun = True
         try:
             if job.kind == "charge":
                 path = f"/wallet/{job.customer.wallet_id}/fund"

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,8 +28,8 @@ def work_under_kills(
 ) -> list[str]:
     """Do `jobs` while programs are killed `every_s` seconds (from, to); tell which ones were.
 
-    Kills go on until all is asked for, and at least `least_kills` times. Then time moves on past all leases, and the
-    sweeps find what was lost.
+    Kills go on until the last job has been begun, and at least `least_kills` times: who waits then for a call whose process
+    died would wait as long as its sweeps are killed as well. Then time moves on past all leases, and the sweeps find what was lost.
     """
     scene = Scene(jobs)
     with installation(folder, environment=environment, has_broker=has_broker) as running:
@@ -37,12 +38,17 @@ def work_under_kills(
             target=running.keep_killing, kwargs={"rng": rng, "every_s": every_s, "until": over}
         )
         killer.start()
-        try:
-            scene.ask_for_all(running.port)
-            wait_for(lambda: len(running.kills) >= least_kills, within_s=longest_s)
-        finally:
-            over.set()
-            killer.join()
+        with ThreadPoolExecutor(1) as clients:
+            asked = clients.submit(scene.ask_for_all, running.port)
+            try:
+                wait_for(
+                    lambda: (asked.done() or scene.is_begun) and len(running.kills) >= least_kills,
+                    within_s=longest_s,
+                )
+            finally:
+                over.set()
+                killer.join()
+            asked.result()
         wait_until_done(scene, longest_s=longest_s)
     scene.require_each_effect_once()
     return running.kills
