@@ -36,3 +36,11 @@ def test_when_a_key_had_two_effects_then_the_race_says_so(committed) -> None:
 
     assert len(tally.found) == 3
     assert "left" in tally.found[-1]
+
+
+def test_when_something_dies_in_the_middle_of_a_race_then_the_race_goes_on_and_is_judged(committed) -> None:
+    payer, tally, hits = Payer(InProcess), Tally(), []
+
+    race_chunk(tally, "pay", [payer], size=2, persist=once, meanwhile=lambda: hits.append(1))
+
+    assert (hits, tally.found, tally.figures["answers"]) == ([1], [], 16)
