@@ -104,13 +104,20 @@ class HttpApi:
         return self.persist("PUT", path, body)
 
     def persist(
-        self, method: str, path: str, body: Any = None, *, key: str = "", longest_s: float = 240.0
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str = "",
+        longest_s: float = 240.0,
+        prefix: str = "/api/v1",
     ) -> Answer:
         """Make one call with one key until it is answered for good, whatever dies meanwhile."""
         key = key or str(uuid7())
         until = time.monotonic() + longest_s
         while True:
-            answer = self.tried(method, path, body, key=key)
+            answer = self.tried(method, path, body, key=key, prefix=prefix)
             if answer is not None and not (
                 answer.status_code in AGAIN
                 and (answer.status_code != 409 or b"idempotency_in_progress" in answer.content)
@@ -120,10 +127,12 @@ class HttpApi:
                 raise AssertionError(f"no answer for {longest_s:.0f} s: {method} {path}: {answer}")
             time.sleep(0.1)
 
-    def tried(self, method: str, path: str, body: Any = None, *, key: str | None = "") -> Answer | None:
+    def tried(
+        self, method: str, path: str, body: Any = None, *, key: str | None = "", prefix: str = "/api/v1"
+    ) -> Answer | None:
         """Make one call; None when nothing came back."""
         try:
-            return self.call(method, path, body, key=key)
+            return self.call(method, path, body, key=key, prefix=prefix)
         except (OSError, http.client.HTTPException):
             return None
 

@@ -13,3 +13,7 @@ class InProcess(ApiClient):
         if headers.pop("prefix", None) == "":
             return self._client.post(path, body, content_type="application/json")
         return super().call(method, path, body, key=key, **headers)
+
+    def persist(self, method: str, path: str, body: Any = None, *, prefix: str) -> Any:
+        """Make one call, which nobody kills here."""
+        return self.call(method, path, body, prefix=prefix)

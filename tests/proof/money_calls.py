@@ -34,6 +34,7 @@ class Api(Protocol):
     """Somebody who calls, over HTTP or in the process."""
 
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = "") -> Any: ...
+    def persist(self, method: str, path: str, body: Any = None, *, prefix: str) -> Any: ...
     def get(self, path: str) -> Any: ...
     def post(self, path: str, body: Any = None) -> Any: ...
 
@@ -148,7 +149,7 @@ def reversal(payer: Payer) -> Sent:
 def _process(payer: Payer, scheme: str) -> Sent:
     session = payer.api.post(f"/payment/{scheme}/init", {"wallet_id": payer.wallet, **money()}).json()
     body = {"session_id": session["session_id"]}
-    given = payer.phone.call("POST", f"/sandbox/devices/{scheme}", body, key=None, prefix="")  # type: ignore[call-arg]
+    given = payer.phone.persist("POST", f"/sandbox/devices/{scheme}", body, prefix="")
     body["payment_data"] = given.json()["payment_data"]
     return Sent(payer.api, f"/payment/{scheme}/process", body, {**body, "save": True})
 
