@@ -59,7 +59,6 @@ def tiles_of(figures: dict[str, Any], person: User) -> Sequence[Tile]:
     payments, failed = figures["payments"], figures["failed_top_ups"]
     unknown, waiting = figures["unknown_payments"], figures["pending_refunds"]
     backlog, breaks = figures["webhook_backlog"], figures["reconciliation"]
-    broken = figures["invariants"]["broken"]
     rate, rate_before = (payments[which]["success_rate_bp"] for which in ("current", "previous"))
     return (
         Tile(
@@ -82,20 +81,25 @@ def tiles_of(figures: dict[str, Any], person: User) -> Sequence[Tile]:
         _waiting(_("Unknown payments"), unknown, url(PAYMENTS, status="pending"), is_bad=True),
         _waiting(_("Webhooks that wait"), backlog, url(DELIVERIES, status__exact="pending")),
         _waiting(_("Breaks of settlement"), breaks, url(BREAKS, status="open"), is_bad=True),
-        Tile(
-            _("Books"),
-            _("Broken") if broken else _("In order"),
-            "; ".join(str(PROOF_NAMES[name]) for name in broken)
-            or _("float, floors and debts were proved just now"),
-            url(RECONCILIATION),
-            is_bad=bool(broken),
-        ),
+        _books(figures["invariants"], url(RECONCILIATION)),
     )
 
 
 def day_range_query(figures: dict[str, Any], **query: str) -> str:
     """Give the query that narrows a list to the period's days."""
     return urlencode({**query, "created_from": _day(figures["since"])})
+
+
+def _books(proofs: dict[str, Any], url: str) -> Tile:
+    """Say what was proved, and when: proofs that ran too long ago say nothing of now."""
+    proved_at = timezone.localtime(datetime.fromisoformat(proofs["proved_at"]))
+    when = _("float, floors and debts were proved at %(at)s") % {"at": f"{proved_at:%Y-%m-%d %H:%M:%S}"}
+    if proofs["broken"]:
+        notes = [str(PROOF_NAMES[name]) for name in proofs["broken"]]
+        return Tile(_("Books"), _("Broken"), "; ".join([*notes, when]), url, is_bad=True)
+    if proofs["state"] == "late":
+        return Tile(_("Books"), _("Not proved lately"), when, url, is_bad=True)
+    return Tile(_("Books"), _("In order"), when, url)
 
 
 def _compared(name: str, pair: dict[str, Any], url: str, *, more_is_good: bool = True) -> Tile:

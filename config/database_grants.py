@@ -40,6 +40,7 @@ PRIVILEGES = {
     "events_webhookdelivery": KEEP,
     "events_webhookendpoint": KEEP,
     "payments_autotopup": KEEP,
+    "payments_currencyfloat": KEEP,
     "payments_customeractivity": "SELECT, INSERT, UPDATE (last_hour)",
     "payments_dispute": "SELECT, INSERT, UPDATE (withdrawn, reason, status, updated_at)",
     "payments_figuresplace": KEEP,

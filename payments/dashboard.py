@@ -9,26 +9,13 @@ from django.conf import settings
 from django.core.cache import cache
 
 from events.clock import now
+from payments.floats import CHEAP_PROOFS, Floats, known_floats
 from payments.hour_figures import ask, hour_of, id_bounds
-from transactions.integrity import BREAKS_CREDIT_LINE, BREAKS_FLOOR
 
 PERIODS: Final = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
 """Days of each period, which ends now and begins at a full hour; `today` begins at midnight in UTC, and so does the day
 before it."""
 
-# These read the accounts alone; `check_books` runs the others, which read each line of the book.
-CHEAP_PROOFS: Final = ("float_is_ledger", "floors_hold", "debts_are_below_the_credit_line")
-
-# One pass over the accounts, for the float and for the proofs that look at each account alone.
-FLOAT: Final = (
-    "SELECT currency, coalesce(sum(balance) FILTER (WHERE NOT rolled_up), 0)::bigint,"  # noqa: S608 - constants alone
-    " -(coalesce(sum(balance) FILTER (WHERE rolled_up), 0))::bigint, coalesce(bool_or(breaks_floor), false),"
-    " coalesce(bool_or(breaks_credit_line), false) FROM ("
-    f" SELECT currency, rolled_up, balance, ({BREAKS_FLOOR}) AS breaks_floor,"
-    f"   ({BREAKS_CREDIT_LINE}) AS breaks_credit_line FROM transactions_ledgeraccount UNION ALL"
-    " SELECT a.currency, true, d.amount, false, false FROM transactions_delta AS d"
-    "   JOIN transactions_ledgeraccount AS a ON a.id = d.account_id) AS book GROUP BY currency ORDER BY currency"
-)
 # Closed hours are rolled up; what stands beyond them is read from the book. What moved counts once: a transfer between
 # wallets where it leaves.
 VOLUME: Final = (
@@ -103,14 +90,16 @@ def kept_dashboard(period: str) -> dict[str, Any]:
 def dashboard(period: str, *, at: datetime | None = None) -> dict[str, Any]:
     """Read the figures of a period that ends at `at`, now by default; amounts in minor units, rates in 1/10000.
 
-    What waits is what waits now, and `at` is no earlier than the hours that are closed.
+    What waits is what waits now, and `at` is no earlier than the hours that are closed. The float and its proofs are
+    those of `float_at`, which the roll-up's last pass over the accounts was; "late" is the proofs' state when that is
+    too long ago to say that they hold.
     """
     until = at or now()
     since, before = _bounds(period, until)
     # Hours before this one are rolled up.
     closed = max(before, min(_closed_to(), hour_of(until)))
-    # One statement reads both sides of the float, so that money under way is on either both sides or none.
-    accounts = ask(FLOAT, ())
+    floats = known_floats()
+    counted_at = until - floats.age
     sides = (since, before, closed, since)
     first_id, _ = id_bounds(closed, until)
     wallets = ask(WALLETS, (*sides, closed, until))[0]
@@ -123,22 +112,21 @@ def dashboard(period: str, *, at: datetime | None = None) -> dict[str, Any]:
     unknown = ask(UNKNOWN, ())[0]
     backlog = ask(BACKLOG, ())
     breaks = ask(BREAKS, ())[0]
-    books = [
-        {"currency": currency, "float": wallets, "ledger": others, "difference": wallets - others}
-        for currency, wallets, others, *_broken in accounts
-    ]
-    is_broken = (
-        any(row["difference"] for row in books),
-        any(row[3] for row in accounts),
-        any(row[4] for row in accounts),
-    )
-    broken = [name for name, is_so in zip(CHEAP_PROOFS, is_broken, strict=True) if is_so]
     return {
         "period": period,
         "since": since,
         "until": until,
         "previous_since": before,
-        "float": books,
+        "float": [
+            {
+                "currency": each.currency,
+                "float": each.wallets,
+                "ledger": each.ledger,
+                "difference": each.difference,
+            }
+            for each in floats.currencies
+        ],
+        "float_at": counted_at,
         "volume": _volume(volume),
         "volume_by_day": [
             {"date": day, "currency": currency, "amount": amount, "count": count}
@@ -168,9 +156,10 @@ def dashboard(period: str, *, at: datetime | None = None) -> dict[str, Any]:
         "webhook_backlog": _waiting(sum(row[0] for row in backlog), [row[1] for row in backlog], until),
         "reconciliation": {**_waiting(breaks[0], [breaks[1]], until), "last_report_at": breaks[2]},
         "invariants": {
-            "state": "broken" if broken else "holding",
+            "state": _state(floats),
             "checked": list(CHEAP_PROOFS),
-            "broken": broken,
+            "broken": floats.broken,
+            "proved_at": counted_at,
         },
     }
 
@@ -189,6 +178,12 @@ def _closed_to() -> datetime:
     rows = ask("SELECT next_hour FROM payments_figuresplace WHERE id = 1", ())
     moment: datetime = rows[0][0] if rows else datetime.min.replace(tzinfo=UTC)
     return moment
+
+
+def _state(floats: Floats) -> str:
+    if floats.broken:
+        return "broken"
+    return "late" if floats.is_late else "holding"
 
 
 def _volume(rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:

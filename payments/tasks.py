@@ -6,6 +6,7 @@ from celery import shared_task
 
 from events.clock import times
 from payments import auto_topups
+from payments.floats import count_floats
 from payments.hour_figures import roll_up_figures
 from payments.reconciliation import reconcile_payment, sweep_due_payments
 from payments.refund_execution import execute_due_refunds
@@ -91,5 +92,6 @@ def recheck_refunds() -> int:
 
 @shared_task(name="payments.roll_up_figures")  # type: ignore[untyped-decorator]  # Celery has no types
 def roll_up_hours() -> int:
-    """Close the hours that are over for the dashboard; tells how many were counted."""
+    """Count the floats and close the hours that are over for the dashboard; tells how many hours were counted."""
+    count_floats()
     return roll_up_figures()

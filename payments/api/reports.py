@@ -116,11 +116,15 @@ class OpenBreaksView(WaitingView):
 
 
 class InvariantsView(serializers.Serializer[Any]):
-    """Whether the proofs that are run here hold."""
+    """Whether the proofs that are run by the minute hold."""
 
-    state = serializers.ChoiceField(choices=["holding", "broken"])
+    state = serializers.ChoiceField(
+        choices=["holding", "broken", "late"],
+        help_text="`late`: they held at `proved_at`, which is too long ago to say that they do.",
+    )
     checked = serializers.ListField(child=serializers.CharField())
     broken = serializers.ListField(child=serializers.CharField())
+    proved_at = serializers.DateTimeField()
 
 
 class DashboardView(serializers.Serializer[Any]):
@@ -131,6 +135,7 @@ class DashboardView(serializers.Serializer[Any]):
     until = serializers.DateTimeField()
     previous_since = serializers.DateTimeField()
     float = FloatView(many=True)
+    float_at = serializers.DateTimeField(help_text="When the float was counted; by the minute.")
     volume = VolumeView(many=True)
     volume_by_day = DayVolumeView(many=True)
     payments = SuccessPairView()
@@ -184,7 +189,7 @@ class DashboardViewSet(StrictViewSet):
 
     @extend_schema(summary="Read the dashboard", parameters=[DashboardQuery], responses={200: DashboardView})
     def retrieve(self, request: Request) -> HttpResponse:
-        """All figures of a period, at most 30 seconds old, compared with the period before."""
+        """All figures of a period, at most 30 seconds old, compared with the period before; the float as of `float_at`."""
         return answer(kept_dashboard(DashboardQuery.read(request)["period"]))
 
 

@@ -6,7 +6,7 @@ The rows are the queue: whatever is under way has a `due_at`, and the sweep look
 
 from payments.models.charges import UNDER_WAY, Payment, PaymentKind, PaymentMethod, PaymentStatus
 from payments.models.disputes import Dispute, DisputeStatus
-from payments.models.figures import CustomerActivity, FiguresPlace, HourFigures, HourVolume
+from payments.models.figures import CurrencyFloat, CustomerActivity, FiguresPlace, HourFigures, HourVolume
 from payments.models.payment_methods import SavedMethod
 from payments.models.provider_events import ProviderEvent
 from payments.models.refunds import Refund, RefundReason, RefundStatus
@@ -31,6 +31,7 @@ __all__ = [
     "AutoTopUp",
     "BreakKind",
     "BreakStatus",
+    "CurrencyFloat",
     "CustomerActivity",
     "Dispute",
     "DisputeStatus",

@@ -49,6 +49,22 @@ class CustomerActivity(models.Model):
         return str(self.user_id)
 
 
+class CurrencyFloat(models.Model):
+    """What the wallets of a currency hold and what the other accounts say that they hold, in minor units, by one pass
+    over all accounts at `counted_at`, and whether any account of it was beyond its floor or its credit line then.
+    """
+
+    currency = models.CharField(max_length=3, primary_key=True)
+    wallets = models.BigIntegerField()
+    ledger = models.BigIntegerField()
+    breaks_floor = models.BooleanField()
+    breaks_credit_line = models.BooleanField()
+    counted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.currency
+
+
 class FiguresPlace(models.Model):
     """How far the roll-up has come: hours before `next_hour` are closed, changes up to `audit_to` are in them."""
 

@@ -21,6 +21,7 @@ FIGURES: dict[str, Any] = {
         {"currency": "EUR", "float": 380_000, "ledger": 380_000, "difference": 0},
         {"currency": "JPY", "float": 800, "ledger": 800, "difference": 0},
     ],
+    "float_at": "2041-03-15T12:29:20Z",
     "volume": [
         {"currency": "EUR", "amount": 370_000, "count": 4, "previous_amount": 100_000, "previous_count": 1},
         {"currency": "JPY", "amount": 300, "count": 1, "previous_amount": 0, "previous_count": 0},
@@ -42,8 +43,10 @@ FIGURES: dict[str, Any] = {
     "unknown_payments": {"count": 0, "oldest_at": None, "oldest_age_s": None},
     "webhook_backlog": {"count": 9, "oldest_at": None, "oldest_age_s": 30},
     "reconciliation": {"count": 0, "oldest_at": None, "oldest_age_s": None, "last_report_at": None},
-    "invariants": {"state": "holding", "checked": [], "broken": []},
+    "invariants": {"state": "holding", "checked": [], "broken": [], "proved_at": "2041-03-15T12:29:20Z"},
 }
+PROVED = FIGURES["invariants"]
+PROVED_WHEN = "float, floors and debts were proved at 2041-03-15 12:29:20"
 TILE = re.compile(
     r'<li>\s*<(?:a|div) class="figure-tile card( is-bad)?"(?: href="([^"]*)")?>\s*'
     r'<span class="figure-name">([^<]*)</span>\s*<span class="figure-value">([^<]*)</span>\s*'
@@ -116,7 +119,7 @@ def test_when_the_page_is_opened_then_each_tile_says_its_figure_and_opens_what_i
         ),
         "Books": (
             "In order",
-            "float, floors and debts were proved just now",
+            PROVED_WHEN,
             "/admin/reconciliation/",
             False,
             "",
@@ -145,7 +148,8 @@ def test_when_a_tile_is_followed_then_its_list_opens_narrowed(monkeypatch):
     [
         ({"unknown_payments": {"count": 1, "oldest_age_s": 5}}, "Unknown payments"),
         ({"reconciliation": {"count": 3, "oldest_age_s": 5}}, "Breaks of settlement"),
-        ({"invariants": {"state": "broken", "broken": ["float_is_ledger"]}}, "Books"),
+        ({"invariants": {**PROVED, "state": "broken", "broken": ["float_is_ledger"]}}, "Books"),
+        ({"invariants": {**PROVED, "state": "late"}}, "Books"),
     ],
 )
 def test_when_something_is_wrong_then_its_tile_alone_is_red(monkeypatch, changed, red):
@@ -157,14 +161,33 @@ def test_when_something_is_wrong_then_its_tile_alone_is_red(monkeypatch, changed
 def test_when_the_float_is_not_the_ledger_then_it_is_said_by_name_and_by_how_much(monkeypatch):
     rows = [{"currency": "EUR", "float": 101, "ledger": 100, "difference": 1}]
     page = page_of(
-        monkeypatch, float=rows, invariants={"state": "broken", "broken": ["float_is_ledger", "floors_hold"]}
+        monkeypatch,
+        float=rows,
+        invariants={**PROVED, "state": "broken", "broken": ["float_is_ledger", "floors_hold"]},
     )
 
     assert tiles_in(page)["Books"][:2] == (
         "Broken",
-        "The float isn’t what the ledger says; An account is below its floor",
+        "The float isn’t what the ledger says; An account is below its floor; " + PROVED_WHEN,
     )
     assert re.search(r'state-differs">.*?0\.01', page)
+
+
+def test_when_the_page_is_opened_then_it_says_as_of_when_the_float_is(monkeypatch):
+    page = page_of(monkeypatch)
+
+    assert re.search(r"As of\s+<time[^>]*2041-03-15T12:29:20", page)
+    assert "roll-up is late" not in page
+
+
+def test_when_the_roll_up_is_late_then_the_page_says_so_rather_than_that_the_books_are_in_order(monkeypatch):
+    page = page_of(monkeypatch, invariants={**PROVED, "state": "late"})
+
+    assert tiles_in(page)["Books"][:2] == (
+        "Not proved lately",
+        PROVED_WHEN,
+    )
+    assert re.search(r'notice-bad">The minute’s roll-up is late[^<]*<time[^>]*2041-03-15T12:29:20', page)
 
 
 def test_when_a_period_has_days_then_each_currency_has_a_chart_of_its_own_and_a_table(monkeypatch):

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from events import clock
 from payments.dashboard import dashboard
+from payments.floats import count_floats
 from payments.hour_figures import roll_up_figures
 from payments.models import FiguresPlace, HourFigures, Payment, PaymentKind, PaymentMethod
 from payments.processors.contract import Declined, RetryClass, Succeeded
@@ -238,9 +239,11 @@ def test_when_the_reader_lives_in_another_zone_then_days_are_utc_s_all_the_same(
 def test_when_money_stands_in_two_currencies_then_the_float_of_each_is_its_own(scene):
     wallets = LedgerAccount.objects.filter(id__in=scene.values())
     expected = {"EUR": 1000 + 2500 + 700 - 400, "JPY": 800}
+    count_floats()
     was = {row["currency"]: row for row in dashboard("today", at=NOW)["float"]}
 
     charged(scene["ben"], 50)
+    count_floats()
 
     now_is = {row["currency"]: row for row in dashboard("today", at=NOW)["float"]}
     for currency, amount in expected.items():

@@ -7,6 +7,7 @@ from django.core.cache import cache
 
 from payments import dashboard as dashboards
 from payments.dashboard import PERIODS, dashboard
+from payments.floats import count_floats
 from payments.settlement_days import SettlementDay, settlement_days
 from tests.factories.books import nothing_moves
 from tests.factories.calls import ApiClient
@@ -32,12 +33,14 @@ def today_of(processor: str = "sandbox") -> SettlementDay:
 
 
 def test_when_money_comes_in_and_is_spent_then_float_ledger_volume_and_people_say_so(committed):
+    count_floats()
     before = dashboard("today")
 
     customer = Customer.with_wallet("USD")
     deposit_of(customer, 2500)
     purchase_of(customer, 400)
 
+    count_floats()
     after = dashboard("today")
     float_before, float_after = of_dollars(before["float"]), of_dollars(after["float"])
     volume_before, volume_after = of_dollars(before["volume"]), of_dollars(after["volume"])
@@ -52,6 +55,7 @@ def test_when_money_comes_in_and_is_spent_then_float_ledger_volume_and_people_sa
         "state": "holding",
         "checked": ["float_is_ledger", "floors_hold", "debts_are_below_the_credit_line"],
         "broken": [],
+        "proved_at": after["float_at"],
     }
 
 
