@@ -14,7 +14,7 @@ from config.environment import environment
 bind = (
     f"unix:{environment.web_socket}" if environment.web_socket else f"{environment.host}:{environment.port}"
 )
-worker_class = "gthread"
+worker_class = "config.gateway.unread_requests.Worker"
 workers = environment.web_workers or min(4, multiprocessing.cpu_count())
 threads = environment.web_threads
 # Unix sockets can't be shared so; newer kernels refuse to be asked.

@@ -121,7 +121,7 @@ class ContractSchema(AutoSchema):
 
     def problem_statuses(self) -> list[int]:
         """List the statuses of the problems that the operation may answer with."""
-        statuses = {400, 429, 500, 503}
+        statuses = {400, 414, 429, 431, 500, 503}
         if self.scope() != PUBLIC or "/auth/" in self.path:
             statuses.add(401)
         if self.scope() != PUBLIC:

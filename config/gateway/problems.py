@@ -275,6 +275,16 @@ _TABLE: Final = (
         "Let the customer choose or save another one.",
     ),
     Problem(
+        "uri_too_long", 414, "The address is too long", FIX_REQUEST,
+        "The address of a request, with its query, may have 4,094 bytes.",
+        "Send what doesn't fit in the body of a call that takes one; follow a list's links instead of writing long filters.",
+    ),
+    Problem(
+        "headers_too_large", 431, "The headers are too large", FIX_REQUEST,
+        "A request may have 100 headers of up to 8,190 bytes each.",
+        "Leave out what the API doesn't ask for, such as cookies of other sites.",
+    ),
+    Problem(
         "payload_too_large", 413, "The body is too large", FIX_REQUEST,
         "A body may have 1 MiB; a batch of transfers 8 MiB.",
         "Send less at a time.",

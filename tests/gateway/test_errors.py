@@ -71,6 +71,8 @@ PROMISED = {
     "already_reversed": (409, "do_not_retry"),
     "session_expired": (410, "do_not_retry"),
     "token_deleted": (410, "ask_customer"),
+    "uri_too_long": (414, "fix_request"),
+    "headers_too_large": (431, "fix_request"),
     "payload_too_large": (413, "fix_request"),
     "unsupported_media_type": (415, "fix_request"),
     "target_unavailable": (422, "do_not_retry"),

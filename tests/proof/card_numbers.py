@@ -2,6 +2,7 @@
 
 import random
 import re
+import socket
 import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -34,6 +35,14 @@ HEADERS = (
     "Accept",
 )
 TEXT_FIELDS = ("description", "label", "reference", "reason", "notes", "name", "holder", "metadata")
+UNREADABLE = (
+    "GET /api/v1/wallet?q=%s none/1.1\r\n\r\n",
+    "(%s) /health HTTP/1.1\r\n\r\n",
+    "GET /health HTTP/1.1\r\n%s (: x\r\n\r\n",
+    "%s /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+)
+"""A line without a version, a method and a header's name of no letters; and a method that nobody has."""
+LONGEST_ANSWER_S = 10.0
 LENGTH = 16
 RUNS = re.compile(r"\d(?:(?:%20|[ +_.-])?\d){15,}")
 NO_DIGITS = re.compile(r"%20|\D")
@@ -76,7 +85,9 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
             sent += 1
             if answer is not None:
                 pages.append(answer)
-    figures |= {"operations": operations, "requests": sent}
+    unread = [_answer_to_garbage(stack.port, template % form) for form in written for template in UNREADABLE]
+    pages += unread
+    figures |= {"operations": operations, "requests": sent, "requests that nobody can read": len(unread)}
     time.sleep(5)  # what is logged and published in the background
     places = everywhere(stack, pages)
     found: list[str] = []
@@ -162,6 +173,15 @@ def _sent(by: HttpApi, method: str, path: str, body: Any, headers: dict[str, str
     echo = {"x-request-id"}
     told = " ".join(value for name, value in answer.headers.items() if name not in echo)
     return f"{answer.content.decode(errors='replace')} {told}" if answer.status_code >= 400 else None
+
+
+def _answer_to_garbage(port: int, sent: str) -> str:
+    with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER_S) as connection:
+        connection.sendall(sent.encode())
+        told = b""
+        while part := connection.recv(65536):
+            told += part
+    return told.decode(errors="replace")
 
 
 def everywhere(stack: Stack, pages: Sequence[str]) -> dict[str, str]:
