@@ -75,13 +75,13 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
 def require_all_listed(tally: Finding, document: dict[str, Any]) -> None:
     """Compare the served routes and the document with the matrix: whoever adds one has to say who may use it."""
     described = {
-        (method.upper(), _as_in_matrix(path)): operation
+        (method.upper(), as_in_matrix(path)): operation
         for path, item in document["paths"].items()
         for method, operation in item.items()
         if path.startswith("/api/v1/") and method.upper() in ("GET", *WRITES)
     }
     served = {
-        (method.upper(), _as_in_matrix("/" + re.sub(r"<uuid:(\w+)>", r"{\1}", path)))
+        (method.upper(), as_in_matrix("/" + re.sub(r"<uuid:(\w+)>", r"{\1}", path)))
         for path, pattern in served_routes(get_resolver().url_patterns)
         if path.startswith("api/v1/")
         for method in getattr(pattern.callback, "actions", {"get": ""})
@@ -100,12 +100,13 @@ def require_all_listed(tally: Finding, document: dict[str, Any]) -> None:
         named = set(_ids_of(described.get(operation, {}), document))
         tally["ids of path, query and body"] += len(named) + operation[1].count("{")
         # Staff may name anybody's; of whoever else, each id has to be asked about as another's.
-        if ROLES["user"].intersection(_scopes(call)):
+        if ROLES["user"].intersection(scopes_of(call)):
             for missing in sorted(named - set(call.foreign) - ASKED_OTHERWISE.get(operation, frozenset())):
                 tally.found.append(f"nobody has asked for another's {missing} of {operation}")
 
 
-def _as_in_matrix(path: str) -> str:
+def as_in_matrix(path: str) -> str:
+    """Write a path of the document or of the routes as the matrix does."""
     return re.sub(r"{(\w+)_id}", r"{\1}", path.removeprefix("/api/v1"))
 
 
@@ -160,7 +161,7 @@ def _ask_as_customer(
     own: dict[str, str],
     foreign: dict[str, str],
 ) -> None:
-    scopes = _scopes(call)
+    scopes = scopes_of(call)
     may = bool(ROLES["user"].intersection(scopes))
     expected = (404, "not_found") if may else (403, "permission_denied")
     before = books()
@@ -187,7 +188,7 @@ def _ask_as_roles(
     own: dict[str, str],
     foreign: dict[str, str],
 ) -> None:
-    scopes = _scopes(call)
+    scopes = scopes_of(call)
     if {PUBLIC, AUTHENTICATED}.intersection(scopes):
         return
     for role, asks in roles.items():
@@ -261,12 +262,13 @@ def assign_everything(
         tally.require("calls after which no table had changed", is_so=books() == before, about=about)
 
 
-def _scopes(call: Call) -> tuple[str, ...]:
+def scopes_of(call: Call) -> tuple[str, ...]:
+    """List the permissions of which any opens the call."""
     return (call.scope,) if isinstance(call.scope, str) else call.scope
 
 
 def _allowed(roles: dict[str, Any], asks: Any, call: Call) -> Any:
-    scopes = _scopes(call)
+    scopes = scopes_of(call)
     if ROLES["user"].union({PUBLIC, AUTHENTICATED}).intersection(scopes):
         return asks
     return next(roles[role] for role, held in ROLES.items() if held.intersection(scopes))

@@ -5,14 +5,20 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from tests.access.matrix import MATRIX
 from tests.access.scene import two_customers
 from tests.factories.people import bearer, someone
+from tests.proof.access import as_in_matrix, scopes_of
 from tests.proof.calls import HttpApi
 from tests.proof.parts import Bounds, Figures, PartReport
 from tests.proof.stack import Stack
 from tests.workers.installation import ROOT
+from users.roles import AUTHENTICATED, PUBLIC
+from users.roles import ROLES as ROLES_OF_USERS
 
 EXAMPLES = 200
 LONGEST_S = 3600.0
@@ -29,8 +35,9 @@ LEFT_OUT = ("/api/v1/events/stream", "/sandbox/clock")
 
 
 def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
-    """Fuzz the API as a customer and as an administrator."""
+    """Fuzz each operation as whoever may use it: a customer, or else an administrator."""
     asks, own, _foreign = two_customers(lambda who: HttpApi(stack.port, who))
+    operations = operations_of(HttpApi(stack.port).call("GET", "/api/schema", prefix="").json())
     wanted = bounds.of(EXAMPLES)
     figures: Figures = {"examples of each operation in the fuzzing phase": wanted}
     found: list[str] = []
@@ -41,6 +48,7 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
             stack,
             token,
             own,
+            operations=operations[role],
             seed=seed,
             examples=wanted,
             longest_s=min(LONGEST_S, max(60.0, bounds.left_s * 0.4)),
@@ -60,8 +68,27 @@ def run(stack: Stack, seed: int, bounds: Bounds) -> PartReport:
     )
 
 
+def operations_of(document: dict[str, Any]) -> dict[str, list[str]]:
+    """Share out the operations of the document: to an administrator those that no customer may use."""
+    shared: dict[str, list[str]] = {role: [] for role in ROLES}
+    for path, item in document["paths"].items():
+        for method in item:
+            call = MATRIX.get((method.upper(), as_in_matrix(path).replace("{provider}", "<str:provider>")))
+            scopes = set() if call is None else set(scopes_of(call))
+            is_staffs = scopes and not scopes & (ROLES_OF_USERS["user"] | {PUBLIC, AUTHENTICATED})
+            shared["admin" if is_staffs else "user"].append(f"{method.upper()} {path}")
+    return shared
+
+
 def fuzz_api(
-    stack: Stack, token: str, ids: dict[str, str], *, seed: int, examples: int, longest_s: float
+    stack: Stack,
+    token: str,
+    ids: dict[str, str],
+    *,
+    operations: Sequence[str],
+    seed: int,
+    examples: int,
+    longest_s: float,
 ) -> tuple[Counter[str], list[str], bool]:
     """Run schemathesis in all phases; gives what it counted, what broke, and whether its time was over first."""
     report = stack.folder / "schemathesis.ndjson"
@@ -78,6 +105,7 @@ def fuzz_api(
         *("--suppress-health-check", "all"),
         *("--report-ndjson-path", str(report)),
         *(word for path in LEFT_OUT for word in ("--exclude-path", path)),
+        *(word for name in operations for word in ("--include-name", name)),
     ]
     environment = {
         **os.environ,
