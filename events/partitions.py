@@ -33,8 +33,8 @@ def make_ahead(*, months: int = MONTHS_AHEAD) -> list[str]:
 
 
 def first_id_of(moment: datetime) -> UUID:
-    """Give the least UUIDv7 of a moment's millisecond."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    """Give the least UUIDv7 of a moment's millisecond; of one before 1970, when there were none, the least of all."""
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 def month_of(key: UUID) -> str:

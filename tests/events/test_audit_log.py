@@ -91,7 +91,9 @@ def test_when_a_span_of_time_is_asked_for_then_its_end_is_excluded(auditor):
     written_at = datetime.fromtimestamp((entry.id.int >> 80) / 1000, UTC)
 
     def found(**span: datetime) -> bool:
-        query = "&".join(f"{name}={moment:%Y-%m-%dT%H:%M:%S.%fZ}" for name, moment in span.items())
+        query = "&".join(
+            f"{name}={moment.replace(tzinfo=None).isoformat()}Z" for name, moment in span.items()
+        )
         results = auditor.get(f"/admin/audit-log?object_id={entry.object_id}&{query}").json()["results"]
         return [one["id"] for one in results] == [str(entry.id)]
 
@@ -99,6 +101,8 @@ def test_when_a_span_of_time_is_asked_for_then_its_end_is_excluded(auditor):
 
     assert found(created_from=written_at, created_to=written_at + millisecond)
     assert not found(created_from=written_at + millisecond)
+    assert found(created_from=datetime(1, 1, 1, tzinfo=UTC), created_to=datetime(9999, 12, 31, tzinfo=UTC))
+    assert not found(created_to=datetime(1969, 12, 31, tzinfo=UTC))
     assert not found(created_to=written_at)
 
 

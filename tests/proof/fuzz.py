@@ -1,5 +1,6 @@
 """Part 8: schemathesis walks the OpenAPI document with tokens and ids that exist; the bytes of strangers are `parsers`."""
 
+import base64
 import json
 import os
 import subprocess
@@ -150,7 +151,9 @@ def read_report(file: Path) -> tuple[Counter[str], list[str]]:
             for response in recorder.get("interactions", {}).values():
                 status = str((response.get("response") or {}).get("status_code", ""))
                 told["answers"] += 1
-                told["5xx"] += status.startswith("5")
+                if status.startswith("5"):
+                    told["5xx"] += 1
+                    broken.append(_described(response))
             for checks in recorder.get("checks", {}).values():
                 told["checks"] += len(checks)
                 for check in checks:
@@ -163,3 +166,13 @@ def read_report(file: Path) -> tuple[Counter[str], list[str]]:
                     broken.append(f"{recorder.get('label')}: {title}")
     told["operations"] = len(operations)
     return told, sorted(set(broken))
+
+
+def _described(interaction: dict[str, Any]) -> str:
+    """Write a request and its answer, so that it can be made again."""
+    request, answer = interaction["request"], interaction.get("response") or {}
+    sent, told = (
+        base64.b64decode((content or {}).get("$base64", ""))
+        for content in (request.get("body"), answer.get("content"))
+    )
+    return f"{answer.get('status_code')}: {request['method']} {request['uri']} {sent[:200]!r} {told[:300]!r}"
