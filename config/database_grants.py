@@ -40,6 +40,8 @@ PRIVILEGES = {
     "events_webhookdelivery": KEEP,
     "events_webhookendpoint": KEEP,
     "payments_autotopup": KEEP,
+    "payments_closedday": "SELECT, INSERT, UPDATE (version, changed_at, proved_at)",
+    "payments_closeddayfigure": APPEND,
     "payments_currencyfloat": KEEP,
     "payments_customeractivity": "SELECT, INSERT, UPDATE (last_hour)",
     "payments_dispute": "SELECT, INSERT, UPDATE (withdrawn, reason, status, updated_at)",

@@ -136,11 +136,11 @@ def _roll_up_some(at: datetime) -> tuple[int, bool]:
     if not place:
         return 0, _begin(at)
     next_hour, audit_to = place[0]
-    seen_to = _id_at(datetime.now(UTC) - _lag())
+    seen_to = _id_at(datetime.now(UTC) - commit_lag())
     changed = [hour for (hour,) in ask(_CHANGED, (audit_to, next_hour, next_hour))]
     for hour in changed:
         _count(hour, hour + _HOUR)
-    last = min(hour_of(at - _lag()), next_hour + HOURS_AT_ONCE * _HOUR)
+    last = min(hour_of(at - commit_lag()), next_hour + HOURS_AT_ONCE * _HOUR)
     hours = max(0, int((last - next_hour) / _HOUR))
     if hours:
         _count(next_hour, last)
@@ -159,7 +159,7 @@ def _begin(at: datetime) -> bool:
         return False
     ask(
         "INSERT INTO payments_figuresplace (id, next_hour, audit_to) VALUES (1, %s, %s) ON CONFLICT DO NOTHING",
-        (hour_of(min(first, at)), _id_at(datetime.now(UTC) - _lag())),
+        (hour_of(min(first, at)), _id_at(datetime.now(UTC) - commit_lag())),
     )
     return True
 
@@ -180,7 +180,7 @@ def _close(since: datetime, until: datetime) -> None:
         since = end
 
 
-def _lag() -> timedelta:
+def commit_lag() -> timedelta:
     """Tell how far behind now everything has been committed."""
     oldest = ask(_OLDEST_WRITER, ())[0][0]
     return SLACK + (oldest or timedelta())

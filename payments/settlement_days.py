@@ -1,40 +1,34 @@
-"""The daily proof: what the book says each processor took and gave back, against the payments and refunds behind it."""
+"""The daily proof: what the book says each processor took and gave back, against the payments and refunds behind it.
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+Days that are closed are read as they were counted, each with the moment at which it was last proved; all others are counted
+from the book while somebody waits, so that a roll-up which is late costs time and never truth.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 
 from events.clock import now
-from transactions.prepared import run
+from payments.day_counts import DayCount, beginning_of, count_between, count_days, day_of
+from payments.hour_figures import ask
 
 MOST_DAYS: Final = 92
 
-# A line may wait this long before it is completed: a refund that is decided and executed late.
-SLACK: Final = timedelta(days=90)
+LATE_AFTER: Final = timedelta(days=1)
+"""Each closed day is proved again within hours: what is older than this hasn't been looked at for too long."""
 
-QUERY: Final = (
-    "WITH lines AS (SELECT (l.completed_at AT TIME ZONE 'UTC')::date AS day, split_part(a.code, ':', 2) AS processor,"
-    "   a.currency, l.transfer_id, -l.amount AS amount"
-    "   FROM transactions_ledgeraccount AS a JOIN transactions_transaction AS l ON l.account_id = a.id"
-    "   WHERE starts_with(a.code, 'settlement:') AND l.status = 'completed' AND l.created_at >= %s"
-    "   AND l.completed_at >= %s AND l.completed_at < %s),"
-    " posted AS (SELECT s.day, s.processor, s.currency, s.amount,"
-    "   coalesce(p.amount, -r.amount, v.amount, 0) AS document, coalesce(p.id, r.id, v.id) IS NULL AS is_unmatched"
-    "   FROM lines AS s JOIN transactions_transfer AS t ON t.id = s.transfer_id"
-    "   LEFT JOIN payments_payment AS p ON p.transfer_id = s.transfer_id AND p.processor = s.processor"
-    "     AND p.currency = s.currency AND p.status NOT IN ('pending', 'requires_action', 'failed')"
-    "   LEFT JOIN payments_refund AS r ON r.transfer_id = s.transfer_id AND r.currency = s.currency"
-    "   LEFT JOIN payments_refund AS v ON v.transfer_id = t.reverses AND v.currency = s.currency),"
-    " unposted AS (SELECT (p.completed_at AT TIME ZONE 'UTC')::date, p.processor, p.currency, 0::bigint, p.amount, true"
-    "   FROM payments_payment AS p"
-    "   WHERE p.status IN ('succeeded', 'partially_refunded', 'refunded', 'disputed') AND p.created_at >= %s"
-    "   AND p.completed_at >= %s AND p.completed_at < %s AND NOT EXISTS (SELECT FROM transactions_transaction AS l"
-    "     WHERE l.transfer_id = p.transfer_id AND l.status = 'completed')),"
-    " both_sides AS (SELECT * FROM posted UNION ALL SELECT * FROM unposted)"
-    " SELECT day, processor, currency, coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,"
-    "   coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint, sum(amount)::bigint, sum(document)::bigint,"
-    "   count(*), count(*) FILTER (WHERE is_unmatched OR amount <> document)"
-    " FROM both_sides GROUP BY day, processor, currency ORDER BY day DESC, processor, currency"
+_DAY: Final = timedelta(days=1)
+_CLOSED: Final = (
+    # By the database's clock alone: servers' clocks differ, and a sandbox's runs ahead.
+    "SELECT greatest(statement_timestamp() - d.proved_at, interval '0'),"
+    "   f.day, f.processor, f.currency, f.came_in, f.went_out, f.documents, f.movements, f.breaks, d.closed_at,"
+    "   CASE WHEN (f.came_in, f.went_out, f.documents, f.movements, f.breaks) IS DISTINCT FROM"
+    "     (o.came_in, o.went_out, o.documents, o.movements, o.breaks) THEN d.changed_at END,"
+    "   coalesce(o.came_in - o.went_out, 0), coalesce(o.documents, 0)"
+    " FROM payments_closedday AS d JOIN payments_closeddayfigure AS f ON f.day = d.day AND f.version = d.version"
+    " LEFT JOIN payments_closeddayfigure AS o ON o.day = d.day AND o.version = 1 AND o.processor = f.processor"
+    "   AND o.currency = f.currency"
+    " WHERE d.day >= %s AND d.day < %s ORDER BY f.day DESC, f.processor, f.currency"
 )
 
 
@@ -44,6 +38,8 @@ class SettlementDay:
 
     `came_in` and `went_out` are the book's lines, `ledger` their sum; `documents` is what the payments and refunds
     behind them say. `breaks` counts the movements that differ or have no counterpart, even where the sums agree.
+    `proved_at` is when the book was last read for it. `closed_at` is None until the day is over and counted;
+    `changed_at` is when the book was found to say something else than at its closing, `…_at_closing` what it said then.
     """
 
     date: date
@@ -51,10 +47,19 @@ class SettlementDay:
     currency: str
     came_in: int
     went_out: int
-    ledger: int
     documents: int
     movements: int
     breaks: int
+    proved_at: datetime
+    closed_at: datetime | None = None
+    changed_at: datetime | None = None
+    ledger_at_closing: int | None = None
+    documents_at_closing: int | None = None
+
+    @property
+    def ledger(self) -> int:
+        """What the book's lines sum to."""
+        return self.came_in - self.went_out
 
     @property
     def difference(self) -> int:
@@ -65,7 +70,48 @@ class SettlementDay:
 def settlement_days(*, days: int, at: datetime | None = None) -> list[SettlementDay]:
     """Compare the last `days` days up to `at`, today among them, newest first; days without movement are left out."""
     until = at or now()
-    first = until.astimezone(UTC).date() - timedelta(days=days - 1)
-    since = datetime.combine(first, time(), UTC)
-    bounds = (since - SLACK, since, until)
-    return [SettlementDay(*row) for row in run(QUERY, (*bounds, *bounds))]
+    today = day_of(until)
+    first = today - (days - 1) * _DAY
+    begun, closed = ask("SELECT min(day), max(day) FROM payments_closedday", ())[0]
+    if closed is None:
+        return [_counted(row, until) for row in count_between(beginning_of(first), until)]
+    # A day that goes on is counted now, whatever was closed by a clock that ran ahead.
+    first_closed, first_open = max(first, begun), max(first, min(closed + _DAY, today))
+    found = [_counted(row, until) for row in count_between(beginning_of(first_open), until)]
+    if first_closed < first_open:
+        found += [_kept(row, until) for row in ask(_CLOSED, (first_closed, first_open))]
+    if first < begun:
+        earlier = count_days(first, min(begun, first_open) - _DAY)
+        found += [_counted(row, until) for row in earlier]
+    return found
+
+
+def late_since(rows: list[SettlementDay], *, at: datetime | None = None) -> datetime | None:
+    """Tell since when the day that was proved longest ago hasn't been; None where each was proved lately."""
+    oldest = min((row.proved_at for row in rows), default=None)
+    return oldest if oldest is not None and (at or now()) - oldest > LATE_AFTER else None
+
+
+def _counted(row: DayCount, at: datetime) -> SettlementDay:
+    return SettlementDay(
+        row.day,
+        row.processor,
+        row.currency,
+        row.came_in,
+        row.went_out,
+        row.documents,
+        row.movements,
+        row.breaks,
+        proved_at=at,
+    )
+
+
+def _kept(row: tuple[Any, ...], at: datetime) -> SettlementDay:
+    closed_at, changed_at, ledger, documents = row[9:]
+    return replace(
+        _counted(DayCount(*row[1:9]), at - row[0]),
+        closed_at=closed_at,
+        changed_at=changed_at,
+        ledger_at_closing=ledger,
+        documents_at_closing=documents,
+    )

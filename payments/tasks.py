@@ -6,6 +6,7 @@ from celery import shared_task
 
 from events.clock import times
 from payments import auto_topups
+from payments.closed_days import close_days, prove_days
 from payments.floats import count_floats
 from payments.hour_figures import roll_up_figures
 from payments.reconciliation import reconcile_payment, sweep_due_payments
@@ -95,3 +96,10 @@ def roll_up_hours() -> int:
     """Count the floats and close the hours that are over for the dashboard; tells how many hours were counted."""
     count_floats()
     return roll_up_figures()
+
+
+@shared_task(name="payments.prove_days")  # type: ignore[untyped-decorator]  # Celery has no types
+def close_and_prove_days() -> int:
+    """Close the days that are over for the daily proof, and prove closed ones again; tells how many have changed."""
+    close_days()
+    return prove_days()

@@ -224,6 +224,12 @@ class Transaction(models.Model):
                 fields=["status", "account", "created_at"],
                 condition=~Q(status="completed"),
             ),
+            # Lines of system accounts have no number; a day of theirs is the day on which they were completed.
+            models.Index(
+                name="transaction_of_system_by_day",
+                fields=["account", "completed_at"],
+                condition=Q(seq__isnull=True, completed_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

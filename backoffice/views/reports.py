@@ -15,7 +15,7 @@ from backoffice.charts import Chart, bar_chart
 from backoffice.dashboard_tiles import day_range_query, tiles_of
 from backoffice.staff_pages import person_of, staff_page
 from payments.dashboard import PERIODS, kept_dashboard
-from payments.settlement_days import settlement_days
+from payments.settlement_days import late_since, settlement_days
 from transactions.amount_cells import grouped
 from transactions.money import EXPONENTS
 
@@ -59,6 +59,8 @@ def reconciliation(request: HttpRequest) -> HttpResponse:
         "title": _("Reconciliation"),
         "rows": rows,
         "breaks": sum(row.breaks for row in rows),
+        "changed": [row for row in rows if row.changed_at],
+        "late_since": late_since(rows),
     }
     return render(request, "backoffice/reconciliation.html", context)
 

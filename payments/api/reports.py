@@ -171,6 +171,17 @@ class SettlementDayView(serializers.Serializer[Any]):
     difference = serializers.IntegerField()
     movements = serializers.IntegerField()
     breaks = serializers.IntegerField(help_text="Movements that differ or have no counterpart.")
+    proved_at = serializers.DateTimeField(help_text="When the book was last read for this day.")
+    closed_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When the day was over and counted; null while it is counted for each answer.",
+    )
+    changed_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When the book was found to say something else than when the day was closed.",
+    )
+    ledger_at_closing = serializers.IntegerField(allow_null=True, help_text="What it said then.")
+    documents_at_closing = serializers.IntegerField(allow_null=True)
 
 
 class ReconciliationView(serializers.Serializer[Any]):
@@ -206,7 +217,10 @@ class ReconciliationViewSet(StrictViewSet):
         responses={200: ReconciliationView},
     )
     def retrieve(self, request: Request) -> HttpResponse:
-        """The settlement accounts by day, processor and currency against the payments and refunds behind them."""
+        """The settlement accounts by day, processor and currency against the payments and refunds behind them.
+
+        Days that are over were counted at `closed_at`, and are proved again and again; today is counted now.
+        """
         found = settlement_days(days=ReconciliationQuery.read(request)["days"])
         names = SettlementDayView().fields
         results = [{name: getattr(row, str(name)) for name in names} for row in found]

@@ -5,6 +5,7 @@ The rows are the queue: whatever is under way has a `due_at`, and the sweep look
 """
 
 from payments.models.charges import UNDER_WAY, Payment, PaymentKind, PaymentMethod, PaymentStatus
+from payments.models.closed_days import ClosedDay, ClosedDayFigure
 from payments.models.disputes import Dispute, DisputeStatus
 from payments.models.figures import CurrencyFloat, CustomerActivity, FiguresPlace, HourFigures, HourVolume
 from payments.models.payment_methods import SavedMethod
@@ -31,6 +32,8 @@ __all__ = [
     "AutoTopUp",
     "BreakKind",
     "BreakStatus",
+    "ClosedDay",
+    "ClosedDayFigure",
     "CurrencyFloat",
     "CustomerActivity",
     "Dispute",

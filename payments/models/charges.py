@@ -119,6 +119,11 @@ class Payment(models.Model):
             ),
             models.Index(name="payment_by_status_created", fields=["status", "created_at"]),
             models.Index(name="payment_under_way_by_wallet", fields=["wallet"], condition=_IS_UNDER_WAY),
+            models.Index(
+                name="payment_by_completion",
+                fields=["completed_at"],
+                condition=Q(completed_at__isnull=False),
+            ),
             models.Index(name="payment_due", fields=["due_at"], condition=Q(due_at__isnull=False)),
         ]
 

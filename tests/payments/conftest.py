@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from psycopg.pq import TransactionStatus
 from uuid_utils.compat import uuid7
 
 from config.postgresql.base import DatabaseWrapper
+from events import clock
 from payments import steps
 from payments.processors.sandbox import SandboxProcessor
 from tests.payments.customers import Customer
@@ -22,6 +24,7 @@ from users.models import User
 from users.roles import ROLES
 
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
+Clock = Callable[[datetime], None]
 
 
 @pytest.fixture
@@ -111,3 +114,14 @@ def effects(monkeypatch: pytest.MonkeyPatch, listeners: list[Any]) -> list[str]:
     watched_call("find_refund")
     listeners.append(lambda step: seen.append(step.value))
     return seen
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let everything happen at another moment."""
+
+    def to(moment: datetime) -> None:
+        ahead = moment - datetime.now(UTC)
+        monkeypatch.setattr(clock, "_leads", clock.Leads(everybody=ahead))
+
+    return to

@@ -1,6 +1,5 @@
 """The dashboard, figure by figure: a small scene in a year of its own, read as it happens and after it was rolled up."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +8,6 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from events import clock
 from payments.dashboard import dashboard
 from payments.floats import count_floats
 from payments.hour_figures import roll_up_figures
@@ -19,6 +17,7 @@ from payments.topups import open_payment, settle_payment
 from tests.factories.calls import ACTOR, unkeyed
 from tests.factories.holds import staff
 from tests.factories.money import locked, new_wallet
+from tests.payments.conftest import Clock
 from tests.payments.refunding import ask_for
 from tests.payments.reports import charged, imported, unused_currency
 from transactions.models import LedgerAccount
@@ -27,18 +26,6 @@ from wallets.transfers import pay, transfer
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2041, 3, 15, 12, 30, tzinfo=UTC)
-Clock = Callable[[datetime], None]
-
-
-@pytest.fixture
-def set_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Let everything happen at another moment."""
-
-    def to(moment: datetime) -> None:
-        ahead = moment - datetime.now(UTC)
-        monkeypatch.setattr(clock, "_leads", clock.Leads(everybody=ahead))
-
-    return to
 
 
 def opened(wallet_id: UUID, amount: int, kind: PaymentKind = PaymentKind.FUNDING) -> Payment:

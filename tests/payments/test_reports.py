@@ -160,5 +160,10 @@ def test_when_days_are_asked_for_then_each_row_has_its_fields_and_breaks_are_sum
         "difference",
         "movements",
         "breaks",
+        "proved_at",
+        "closed_at",
+        "changed_at",
+        "ledger_at_closing",
+        "documents_at_closing",
     ]
     assert body["breaks"] == sum(row["breaks"] for row in body["results"])
