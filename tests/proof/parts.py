@@ -94,14 +94,14 @@ PARTS: dict[str, Part] = {
             "reads that agreed",
             "reads that summed wrong",
         ),
-        minutes=10.0,
+        minutes=7.0,
         has_provider=True,
     ),
     "crash_bank_control": Part(
         "With `synchronous_commit=off` the same bank goes red",
         promise=LOST,
         shows=("operations answered", "kills", "acknowledged and lost", "the bank says"),
-        minutes=2.5,
+        minutes=2.0,
         has_provider=True,
         postgres={"synchronous_commit": "off"},
     ),
@@ -113,7 +113,7 @@ PARTS: dict[str, Part] = {
             "tests that kill at a named step",
             "kills before a statement or the answer, and again on resume",
         ),
-        minutes=3.0,
+        minutes=1.5,
         programs=(),
     ),
     "keys": Part(
@@ -124,7 +124,7 @@ PARTS: dict[str, Part] = {
             "keys answered in different ways",
             "keys asked again afterwards, with the same and another body",
         ),
-        minutes=9.0,
+        minutes=8.0,
     ),
     "access": Part(
         "Every operation × every id × foreign owners and every role: nothing read, nothing written, equal 404 bodies;"
@@ -137,7 +137,7 @@ PARTS: dict[str, Part] = {
             "fields refused by name",
             "calls after which no table had changed",
         ),
-        minutes=2.0,
+        minutes=0.5,
         programs=("web",),
     ),
     "tokens_of_access": Part(
@@ -152,13 +152,13 @@ PARTS: dict[str, Part] = {
             "refresh tokens spent by eight",
             "winners",
         ),
-        minutes=2.5,
+        minutes=1.5,
     ),
     "hostile_urls": Part(
         "Webhook targets that lead inside, by address, name, rebinding or redirect, are never connected to",
         promise=THEIRS,
         shows=("hostile targets", "attempts of the worker", "connections to hostile targets"),
-        minutes=1.5,
+        minutes=1.0,
     ),
     "card_numbers": Part(
         "1,000 card numbers × 4 forms × every operation × body, query, path and header: none in a table, Valkey, a log,"
@@ -176,7 +176,7 @@ PARTS: dict[str, Part] = {
             "random UUIDs",
             "of them masked",
         ),
-        minutes=3.0,
+        minutes=4.0,
     ),
     "fuzz": Part(
         "Schemathesis on the whole document, 200 examples of each operation and all phases: no 5xx, no break of the schema",
@@ -209,7 +209,8 @@ PARTS: dict[str, Part] = {
         "Two state machines, 512 × 50 steps each, agree with a model of the book; a refusal changes nothing",
         promise=LOST,
         shows=("examples of each", "steps of each example"),
-        minutes=3.0,
+        minutes=9.0,
+        runs_beside=True,
         programs=(),
     ),
     "provider_chaos": Part(
@@ -223,7 +224,7 @@ PARTS: dict[str, Part] = {
         "Twelve mechanisms removed one at a time: a test of `make test` goes red for each",
         promise=NOTICED,
         shows=("mechanisms removed", "noticed"),
-        minutes=4.0,
+        minutes=2.5,
         programs=(),
     ),
     "redis_loss": Part(
