@@ -122,7 +122,8 @@ class ContractSchema(AutoSchema):
     def problem_statuses(self) -> list[int]:
         """List the statuses of the problems that the operation may answer with."""
         statuses = {400, 414, 429, 431, 500, 503}
-        if self.scope() != PUBLIC or "/auth/" in self.path:
+        if self.scope() != PUBLIC or "/auth/" in self.path or self.view.authentication_classes:
+            # Whoever needs no token may send one that isn't valid.
             statuses.add(401)
         if self.scope() != PUBLIC:
             statuses.add(403)
