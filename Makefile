@@ -46,7 +46,7 @@ drill-restore: ## kill PostgreSQL under load, lose its volume, restore and compa
 drill-failover: ## kill the primary under load, promote its standby: nothing acknowledged lost, nothing doubled (a minute)
 	@$(LAUNCH) drill-failover $(ARGS)
 
-soak: ## try to make it lose a cent (about 40 minutes); ARGS="keys --minutes 5 --seed 7" runs that part alone
+soak: ## try to make it lose a cent (about 45 minutes); ARGS="keys --minutes 5 --seed 7" runs that part alone
 	@$(LAUNCH) soak $(ARGS)
 
 drill-rolling: ## replace two web servers behind nginx five times under load, and lose no call (some minutes; needs nginx)
