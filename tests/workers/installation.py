@@ -24,6 +24,8 @@ from deploy.local.valkey import KeyValueServer, find_server
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_START_S = 60.0
+QUIET_START_S = 4.0
+"""How long all takes to start on a machine that has nothing else to do, at most."""
 
 
 class Installation:
@@ -33,12 +35,15 @@ class Installation:
         self.programs = programs
         self.port = port
         self.kills: list[str] = []
+        self.pace = 1.0
+        """How many times longer everything takes here than on a quiet machine, as the first start did."""
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._guard = threading.Lock()
 
     def start(self) -> None:
         """Start all programs, and wait for those that can tell when they are ready."""
+        began = time.monotonic()
         for name, program in self.programs.items():
             self._start(name)
             until = time.monotonic() + LONGEST_START_S
@@ -46,6 +51,7 @@ class Installation:
                 if time.monotonic() > until:
                     raise RuntimeError(f"{name} doesn't start:\n{self.last_words(name)}")
                 time.sleep(0.1)
+        self.pace = max(1.0, (time.monotonic() - began) / QUIET_START_S)
 
     def kill(self, name: str) -> None:
         """Kill one program with all its children, and start it again."""
@@ -66,12 +72,16 @@ class Installation:
     def keep_killing(
         self, *, rng: random.Random, every_s: tuple[float, float], until: threading.Event
     ) -> None:
-        """Kill programs at random until told to stop; each of them at least once."""
+        """Kill programs at random until told to stop; each of them at least once.
+
+        `every_s` (from, to) is for a quiet machine: where everything starts more slowly, kills as fast would leave
+        no worker alive long enough to do anything.
+        """
         names = list(self.programs)
         rng.shuffle(names)
         while True:
             for name in names:
-                if until.wait(rng.uniform(*every_s)):
+                if until.wait(rng.uniform(*every_s) * self.pace):
                     return
                 self.kill(name)
             names = rng.choices(list(self.programs), k=len(names))
