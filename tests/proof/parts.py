@@ -179,7 +179,7 @@ PARTS: dict[str, Part] = {
         minutes=4.0,
     ),
     "fuzz": Part(
-        "Schemathesis on the whole document, 200 cases of each operation and more, and all phases: no 5xx, no break of the schema",
+        "Schemathesis on the whole document, 200 examples of each operation and all phases: no 5xx, no break of the schema",
         promise=FAULTS,
         shows=(
             "answers, as user",
