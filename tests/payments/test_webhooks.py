@@ -87,6 +87,7 @@ def test_when_it_tells_of_a_success_then_the_charge_is_read_and_the_wallet_credi
 
 
 def test_when_a_sweep_ends_early_then_it_keeps_no_other_event_from_the_next_one(stripes_payment, monkeypatch):
+    sweep_due_events(limit=10_000)  # what other tests have left behind
     events = [stripe_event("payment_intent.created", about(stripes_payment)) for _ in range(3)]
     for event in events:
         sent(*stripe_signed(event))

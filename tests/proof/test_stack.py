@@ -20,7 +20,7 @@ from tests.proof.parts import Part
 from tests.proof.stack import Stack
 
 undertaker.GRACE_S = 0.2
-stack = Stack(Path(sys.argv[1]), part=Part("nothing", minutes=1.0, programs=()))
+stack = Stack(Path(sys.argv[1]), part=Part("nothing", promise="", shows=(), minutes=1.0, programs=()))
 stack.add(Program(name="server", command=["sleep", "600"], environment={}))
 print(stack.pid_of("server"), flush=True)
 signal.pause()

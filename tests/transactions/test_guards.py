@@ -350,6 +350,9 @@ def test_when_the_indexes_are_listed_then_there_are_these_and_no_others(db):
             "btree (status, account_id, created_at) WHERE (NOT ((status)::text = 'completed'::text))"
         ),
         "transaction_by_transfer": "btree (transfer_id)",
+        "transaction_of_system_by_day": (
+            "btree (account_id, completed_at) WHERE ((completed_at IS NOT NULL) AND (seq IS NULL))"
+        ),
         "transaction_seq_once": "btree (account_id, seq)",
         "transactions_transaction_pkey": "btree (id)",
         "transactions_transfer_pkey": "btree (id)",
